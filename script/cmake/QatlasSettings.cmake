@@ -1,0 +1,33 @@
+# Language level, warnings, optimization and sanitizers, the same for every target of the tree.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+# -O2 everywhere: the hot loops live in kernels/, which sets its own flags.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g1")
+set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O1 -g1")
+
+add_compile_options(-Wall -Wextra -Werror)
+# Results must not depend on the compiler's liking for fused multiply-add.
+add_compile_options(-ffp-contract=off)
+if(QATLAS_SANITIZE)
+  add_compile_options(-fsanitize=${QATLAS_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${QATLAS_SANITIZE})
+endif()
+
+find_program(QATLAS_CCACHE ccache)
+if(QATLAS_CCACHE)
+  # ccache needs these to accept precompiled headers.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+      ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      ${QATLAS_CCACHE})
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+endif()
+
+# Everything that runs lies together, so that a build tree has the shape of an install.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+set(QATLAS_PLUGIN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib/qatlas/plugins")

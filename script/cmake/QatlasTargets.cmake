@@ -1,0 +1,61 @@
+# One function for rooms of the framework, one for test folders, one for benchmarks.
+
+# qatlas_add_room(NAME [TORCH] DEPS target...): the static library qatlas::NAME of all *.cc in the folder.
+function(qatlas_add_room name)
+  cmake_parse_arguments(arg "TORCH" "" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  list(FILTER sources EXCLUDE REGEX "main\\.cc$")
+  add_library(qatlas_${name} STATIC ${sources})
+  add_library(qatlas::${name} ALIAS qatlas_${name})
+  target_include_directories(qatlas_${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(qatlas_${name} PUBLIC ${arg_DEPS})
+  if(arg_TORCH)
+    qatlas_use_torch(qatlas_${name})
+  endif()
+endfunction()
+
+# qatlas_add_tests(FOLDER [TORCH] DEPS target...): one program of all *_test.cc below tests/FOLDER.
+# Without TORCH each test case is a test of CTest; with it the program is one test, since loading
+# LibTorch costs half a second a process.
+function(qatlas_add_tests folder)
+  cmake_parse_arguments(arg "TORCH" "" "DEPS;ENVIRONMENT" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/${folder}/*_test.cc")
+  string(REPLACE "/" "_" name "${folder}")
+  set(name "${name}_test")
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
+  target_compile_definitions(${name} PRIVATE
+    QATLAS_TEST_BIN="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
+    QATLAS_TEST_PLUGINS="${QATLAS_PLUGIN_OUTPUT_DIRECTORY}"
+    QATLAS_TEST_SOURCE="${PROJECT_SOURCE_DIR}")
+  if(arg_TORCH)
+    qatlas_use_torch(${name})
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "${arg_ENVIRONMENT}")
+  else()
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+                         PROPERTIES TIMEOUT 300 ENVIRONMENT "${arg_ENVIRONMENT}")
+  endif()
+endfunction()
+
+# qatlas_add_bench(FOLDER [TORCH] DEPS target...): one Google Benchmark program of all *_bench.cc
+# below tests/bench/FOLDER.
+function(qatlas_add_bench folder)
+  if(NOT QATLAS_BENCH)
+    return()
+  endif()
+  cmake_parse_arguments(arg "TORCH" "" "DEPS" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/tests/bench/${folder}/*_bench.cc")
+  string(REPLACE "/" "_" name "${folder}")
+  set(name "${name}_bench")
+  add_executable(${name} ${sources})
+  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE ${arg_DEPS} benchmark::benchmark benchmark::benchmark_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bench")
+  if(arg_TORCH)
+    qatlas_use_torch(${name})
+  endif()
+endfunction()
+include(GoogleTest)

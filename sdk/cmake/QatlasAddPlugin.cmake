@@ -1,0 +1,41 @@
+# qatlas_add_plugin(KIND NAME [TORCH] [KERNELS] SOURCES file...)
+#   KIND     quantizer, scheme, model or law
+#   NAME     file name: the library becomes <kind>-<name>.so, its manifest <kind>-<name>.toml beside it
+#   TORCH    the plugin uses LibTorch (quantizers and models always do)
+#   KERNELS  the plugin uses the fused kernels of qatlas::kernels
+# The manifest is generated from the built library, so the two cannot disagree.
+function(qatlas_add_plugin kind name)
+  cmake_parse_arguments(arg "TORCH;KERNELS" "" "SOURCES" ${ARGN})
+  if(kind STREQUAL "quantizer" OR kind STREQUAL "model")
+    set(arg_TORCH ON)
+  endif()
+  set(target "${kind}-${name}")
+  add_library(${target} MODULE ${arg_SOURCES})
+  set_target_properties(${target} PROPERTIES
+    PREFIX "" OUTPUT_NAME "${target}" DEFINE_SYMBOL ""
+    CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
+  target_link_libraries(${target} PRIVATE qatlas::sdk)
+  if(QATLAS_PLUGIN_OUTPUT_DIRECTORY)
+    set_target_properties(${target} PROPERTIES
+      LIBRARY_OUTPUT_DIRECTORY "${QATLAS_PLUGIN_OUTPUT_DIRECTORY}")
+  endif()
+  if(arg_TORCH)
+    if(COMMAND qatlas_use_torch)
+      qatlas_use_torch(${target})
+    else()
+      target_link_libraries(${target} PRIVATE qatlas::torch)
+    endif()
+  endif()
+  if(arg_KERNELS)
+    target_link_libraries(${target} PRIVATE qatlas::kernels $<$<BOOL:${arg_TORCH}>:qatlas::kernels_torch>)
+  endif()
+  if(TARGET qatlas-manifest)
+    set(manifest_tool qatlas-manifest)
+  else()
+    set(manifest_tool qatlas::qatlas-manifest)
+  endif()
+  add_custom_command(TARGET ${target} POST_BUILD
+    COMMAND ${manifest_tool} $<TARGET_FILE:${target}> "$<TARGET_FILE_DIR:${target}>/${target}.toml"
+    COMMENT "Manifest of ${target}" VERBATIM)
+  add_dependencies(${target} ${manifest_tool})
+endfunction()

@@ -1,0 +1,167 @@
+// Quantizers: components that turn a linear layer into a quantized one.
+//
+// Plugin and instance are kept apart. A Quantizer is the configured component: stateless, one for each
+// rule of a scheme. Attached to a site it gives an instance that owns whatever is trained or kept there:
+//   * an OperandQuantizer is a fake-quantizing map of one operand; the SDK composes the linear from the
+//     maps of its two operands (linear.h). Integer and block formats, learned steps, binary and mixed
+//     formats are of this kind.
+//   * a LinearOperator owns the whole linear: it may replace the weight's parametrization (LR-QAT, PB-LLM,
+//     A2Q), recompute the quantized weight in the backward pass, or rotate both operands (QuEST).
+// docs/sdk.md shows how each published method maps to these.
+#ifndef QATLAS_QUANTIZER_H_
+#define QATLAS_QUANTIZER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ATen/ATen.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "qatlas/abi.h"
+#include "qatlas/component.h"
+#include "qatlas/tensors.h"
+
+namespace qatlas {
+
+// What a quantizer wants to see of a site's inputs before it is attached. The host runs calibration
+// batches through the model as it is at that moment (training data, fixed order) and passes the result.
+struct CalibrationNeeds {
+  int64_t tokens = 0;      // how many tokens to run; 0: no calibration
+  int64_t sample_rows = 0; // how many input rows to keep (evenly spread over the tokens)
+  bool hessian = false;    // H = 2 XᵀX / n, [in, in] FP32, over all the tokens
+};
+
+// Statistics of the inputs of one linear, [tokens, in_features], FP32.
+struct CalibrationStatistics {
+  int64_t tokens = 0;
+  at::Tensor samples;   // [sample_rows, in], or undefined
+  at::Tensor hessian;   // [in, in], or undefined
+  at::Tensor mean_abs;  // scalar: mean |x|
+  at::Tensor max_abs;   // [in]: max |x| per feature
+};
+
+// Sums a tensor over the ranks of a data-parallel run, in place. Null when there is one rank.
+using SumAcrossRanks = std::function<void(at::Tensor&)>;
+
+// What a quantizer is told of the place where it is attached. Attaching may happen in the middle of
+// training: `weight` holds the values of that moment.
+struct AttachContext {
+  int block = 0;
+  std::string role;
+  int expert = -1;
+  int64_t in_features = 0;
+  int64_t out_features = 0;
+  at::Tensor weight;  // [out, in] FP32 master weight
+  at::Tensor bias;    // [out] or undefined
+  const CalibrationStatistics* calibration = nullptr;  // set when CalibrationNeeds asked for it
+  // From an earlier state of the same site (resume, fork): restored after attaching by the host.
+  uint64_t seed = 0;  // for whatever the instance draws at random; differs from site to site
+  int64_t total_steps = 0;  // optimizer steps of the segment that starts now
+  SumAcrossRanks sum_across_ranks;
+
+  std::string SiteName(const char* operand) const {
+    return Site{block, role, operand, expert}.Name();
+  }
+};
+
+// What changes from step to step.
+struct StepInfo {
+  int64_t step = 0;        // optimizer steps since the quantizer was attached
+  int64_t total_steps = 0; // of this segment
+  double learning_rate = 0;
+};
+
+// What all instances have. The default implementations suit an instance without state.
+class Attached {
+ public:
+  virtual ~Attached() = default;
+
+  // Trainable parameters and their groups. The tensors are the very ones that the forward pass uses.
+  virtual std::vector<NamedParameter> Parameters() { return {}; }
+  // State that is saved beside the parameters and restored by copying into these tensors.
+  virtual std::vector<NamedTensor> Buffers() { return {}; }
+  // A term of the loss (A2Q's penalty): a scalar with a gradient, or an undefined tensor.
+  virtual at::Tensor Penalty() { return {}; }
+  // Acts after each optimizer step, without a gradient (floors of learned scales, projections).
+  virtual void AfterStep(const StepInfo&) {}
+  // Called once after parameters and buffers were restored from a checkpoint.
+  virtual absl::Status AfterRestore() { return absl::OkStatus(); }
+};
+
+// A fake-quantizing map of one operand. The tensor is [..., features] with the reduction dimension last,
+// for weights ([out, in]) and inputs ([tokens..., in]) alike; FP32 or BF16. Results have the shape and
+// dtype of the argument.
+class OperandQuantizer : public Attached {
+ public:
+  // Fake-quantizes with a gradient (straight-through or whatever the method defines).
+  virtual at::Tensor FakeQuantize(const at::Tensor& x) = 0;
+  // Codes and scales of x, as deployed. Decode(Encode(x)) equals FakeQuantize(x) bit for bit.
+  virtual absl::StatusOr<Encoded> Encode(const at::Tensor& x) = 0;
+  virtual absl::StatusOr<at::Tensor> Decode(const Encoded& encoded) = 0;
+  // Stored bits per element for an operand of [rows, features], scales included.
+  virtual double BitsPerElement(int64_t rows, int64_t features) const = 0;
+};
+
+// A linear that a quantizer owns. x is [..., in]; the result [..., out]. When the scheme gives the input
+// to another quantizer, x arrives fake-quantized.
+class LinearOperator : public Attached {
+ public:
+  virtual at::Tensor Forward(const at::Tensor& x, const at::Tensor& bias) = 0;
+  // Whether the master weight is still a parameter of the run. An operator that returns false holds its
+  // own parametrization, and the host frees the master weight and its optimizer state.
+  virtual bool KeepsMasterWeight() const { return true; }
+  // The weight that an ordinary linear would need to give the same outputs, [out, in] FP32.
+  virtual at::Tensor EffectiveWeight() = 0;
+  // As for OperandQuantizer, of the effective weight.
+  virtual absl::StatusOr<Encoded> EncodeWeight() = 0;
+  virtual absl::StatusOr<at::Tensor> Decode(const Encoded& encoded) = 0;
+  virtual double BitsPerWeight() const = 0;
+};
+
+// The component. Abilities that a quantizer declares (strings in its ComponentInfo):
+//   "weight", "input"    operands it can quantize
+//   "linear"             it owns the whole linear: AttachLinear is called in place of AttachOperand
+//   "idempotent"         q(q(x)) = q(x)
+//   "stateful"           instances have parameters or buffers
+//   "calibration"        Calibration() asks for something
+class Quantizer {
+ public:
+  static constexpr int kKind = QATLAS_KIND_QUANTIZER;
+  using Base = Quantizer;
+  virtual ~Quantizer() = default;
+
+  virtual CalibrationNeeds Calibration(const char* /*operand*/) const { return {}; }
+
+  // Checks that the options fit a linear of this shape, without allocating. Called for every site at
+  // planning time: "group = 48 does not divide the 128 input features of fc2".
+  virtual absl::Status Check(const char* operand, int64_t in_features, int64_t out_features) const = 0;
+
+  // Attaches to one operand ("weight" or "input").
+  virtual absl::StatusOr<std::unique_ptr<OperandQuantizer>> AttachOperand(
+      const char* operand, const AttachContext& context) const {
+    (void)operand;
+    (void)context;
+    return absl::UnimplementedError("this quantizer owns whole linears");
+  }
+
+  // Attaches to a whole linear. `owns_input` says whether the rule covers the input as well.
+  virtual absl::StatusOr<std::unique_ptr<LinearOperator>> AttachLinear(const AttachContext& context,
+                                                                       bool owns_input) const {
+    (void)context;
+    (void)owns_input;
+    return absl::UnimplementedError("this quantizer quantizes single operands");
+  }
+
+  // Nominal bits of a code, and the group size as a scaling law counts it (0: the features of the
+  // reduction). They label observations.
+  virtual double NominalBits() const = 0;
+  virtual int64_t NominalGroup() const = 0;
+};
+
+}  // namespace qatlas
+
+#endif  // QATLAS_QUANTIZER_H_
