@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
-#include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -17,7 +15,7 @@ namespace qatlas::data {
 enum class TokenType { kUint16, kUint32, kInt32, kInt64 };
 
 int64_t BytesOf(TokenType type);
-std::string_view NameOf(TokenType type);  // "uint16", ...
+const char* NameOf(TokenType type);  // "uint16", ...
 
 // A whole file, mapped for reading.
 class MappedFile {
