@@ -34,6 +34,10 @@ target_include_directories(qatlas_torch SYSTEM INTERFACE
 # opens libtorch_cuda when a CUDA device is asked for.
 target_link_libraries(qatlas_torch INTERFACE "${_torch}/lib/libtorch_cpu.so" "${_torch}/lib/libc10.so")
 target_link_options(qatlas_torch INTERFACE "-Wl,-rpath,${_torch}/lib" "-Wl,-rpath-link,${_torch}/lib")
+# at::parallel_for is a template over OpenMP: without the flag it runs on one thread and says nothing.
+# GCC's libgomp has the same SONAME as the one in LibTorch's folder, so there is one thread pool.
+target_compile_options(qatlas_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+target_link_options(qatlas_torch INTERFACE -fopenmp)
 target_compile_definitions(qatlas_torch INTERFACE QATLAS_TORCH_VERSION="${QATLAS_TORCH_VERSION}")
 add_library(qatlas::torch ALIAS qatlas_torch)
 set(QATLAS_TORCH_DIR "${_torch}")

@@ -38,4 +38,5 @@ function(qatlas_add_plugin kind name)
     COMMAND ${manifest_tool} $<TARGET_FILE:${target}> "$<TARGET_FILE_DIR:${target}>/${target}.toml"
     COMMENT "Manifest of ${target}" VERBATIM)
   add_dependencies(${target} ${manifest_tool})
+  set_property(GLOBAL APPEND PROPERTY QATLAS_PLUGIN_TARGETS ${target})
 endfunction()

@@ -1,0 +1,110 @@
+// A recipe after validation: every option set, every grid written out into runs.
+#ifndef QATLAS_FRAMEWORK_RECIPE_RECIPE_H_
+#define QATLAS_FRAMEWORK_RECIPE_RECIPE_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "framework/recipe/segment.h"
+
+namespace qatlas::recipe {
+
+// [data]: the same fields as data::SourceSpec, which the room `runs` fills from it.
+struct DataSettings {
+  std::string kind;  // "text", "tokens", "synthetic"
+  nlohmann::json fields;  // the rest of the table, validated: keys and types as declared for the kind
+};
+
+// [model.<name>]
+struct ModelEntry {
+  std::string name;
+  ComponentUse use;
+  std::optional<double> learning_rate;     // peak; else the training table's
+  std::optional<int64_t> batch_sequences;  // else the training table's
+};
+
+// [training]
+struct TrainingSettings {
+  int64_t sequence_length = 256;
+  int64_t batch_sequences = 8;
+  int64_t micro_batch_sequences = 0;  // 0: batch_sequences
+  double learning_rate = 1e-3;
+  OptimizerSettings optimizer;
+  std::map<std::string, GroupSettings> groups;
+  std::string schedule = "wsd";     // "wsd" or "cosine" or "constant"
+  int64_t warmup_tokens = 0;
+  double final_fraction = .1;       // of the peak, at the end of cosine or cooldown
+  double cooldown_fraction = .25;   // of D, under "wsd"
+  std::string cooldown_shape = "linear";  // "linear", "cosine" or "one-minus-sqrt"
+  std::string precision = "auto";   // "fp32", "bf16" or "auto"
+  int threads = 1;                  // per worker
+  bool allow_epochs = false;
+  Evaluation evaluation;
+};
+
+// One scheme with its options filled in: a cell of [scheme.<name>] and a grid's `options`.
+struct SchemeVariant {
+  std::string name;   // of the recipe's table, such as "w4a4"
+  std::string label;  // unique in the recipe, such as "w4a4 group=32"
+  std::vector<ResolvedRule> rules;  // empty: full precision ("fp")
+  std::string part = "both";        // "none", "both", "weights", "inputs", "fc2-8bit", "only:<role>", "not:<role>"
+  // Labels of the observations; absent where the operand is not quantized.
+  std::optional<double> weight_bits;
+  std::optional<double> input_bits;
+  std::optional<double> fc2_input_bits;  // where it differs from input_bits
+  std::optional<int64_t> group;          // 0: per channel or per token
+  std::string quantizer;                 // component names, "int" or "lsq+int"
+  std::string granularity;               // "group", "channel", "tensor", ...
+};
+
+// Where in a run quantization starts.
+struct QatStart {
+  enum class Kind { kScratch, kCooldown, kFraction };
+  Kind kind = Kind::kScratch;
+  double fraction = 1;          // of D that is trained quantized, under kFraction
+  bool carry_optimizer = true;
+};
+
+// One run asked for: a model trained on a budget under a scheme and a seed.
+struct RunRequest {
+  int model = 0;    // index into ResolvedRecipe::models
+  int scheme = 0;   // index into ResolvedRecipe::schemes; schemes[0] is always full precision
+  int64_t tokens = 0;  // D as asked; whole steps are trained
+  uint64_t seed = 0;
+  QatStart start;
+  std::string grid;    // name of the [[grid]] it came from
+};
+
+// [fit]: what the laboratory does with the observations.
+struct FitSettings {
+  std::string target = "delta";           // "delta" or "loss"
+  std::vector<std::string> laws;
+  std::string loss = "log-huber";         // see framework/fit
+  int bootstraps = 500;
+  nlohmann::json extra;                   // further validated keys
+};
+
+struct ResolvedRecipe {
+  std::string name;
+  std::string description;
+  std::string file;               // where it came from, for messages
+  DataSettings data;
+  std::vector<ModelEntry> models;
+  std::vector<SchemeVariant> schemes;  // [0] is "fp"
+  TrainingSettings training;
+  std::optional<std::string> start_checkpoint;  // a foreign checkpoint that every run starts from
+  std::vector<RunRequest> runs;        // without doubles; baselines included
+  std::vector<FitSettings> fits;
+  std::string report_title;
+  std::string text;                    // the resolved recipe as TOML, for the record
+
+  // Pieces of the schedule of a run of `steps` optimizer steps.
+  std::vector<SchedulePiece> Schedule(int64_t steps, int64_t tokens_per_step) const;
+};
+
+}  // namespace qatlas::recipe
+
+#endif  // QATLAS_FRAMEWORK_RECIPE_RECIPE_H_
