@@ -22,8 +22,9 @@ struct ModelCounts {
   int64_t embedding = 0;      // token (and position) embeddings; with a tied head these are the head too
   int64_t head = 0;           // an untied output head
   int64_t other = 0;          // norms, biases
-  double forward_flops_per_token = 0;  // matrix products and attention at the full sequence length;
-                                       // training costs three times this
+  // Matrix products and attention, averaged over the tokens of a sequence of the given length; a causal
+  // model counts only the positions that a token sees. Training costs three times this.
+  double forward_flops_per_token = 0;
   int64_t Total() const { return block_linears + embedding + head + other; }
 };
 

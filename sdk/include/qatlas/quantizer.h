@@ -33,6 +33,9 @@ struct CalibrationNeeds {
   int64_t tokens = 0;      // how many tokens to run; 0: no calibration
   int64_t sample_rows = 0; // how many input rows to keep (evenly spread over the tokens)
   bool hessian = false;    // H = 2 XᵀX / n, [in, in] FP32, over all the tokens
+  // Attach the sites in order of execution, each calibrated with those before it already quantized (as
+  // GPTQ-like methods want); false: all sites see the model as it was.
+  bool sequential = false;
 };
 
 // Statistics of the inputs of one linear, [tokens, in_features], FP32.
@@ -41,14 +44,18 @@ struct CalibrationStatistics {
   at::Tensor samples;   // [sample_rows, in], or undefined
   at::Tensor hessian;   // [in, in], or undefined
   at::Tensor mean_abs;  // scalar: mean |x|
+  at::Tensor feature_mean_abs;  // [in]: mean |x| per feature
   at::Tensor max_abs;   // [in]: max |x| per feature
 };
 
 // Sums a tensor over the ranks of a data-parallel run, in place. Null when there is one rank.
 using SumAcrossRanks = std::function<void(at::Tensor&)>;
 
+class Quantizer;
+
 // What a quantizer is told of the place where it is attached. Attaching may happen in the middle of
-// training: `weight` holds the values of that moment.
+// training: `weight` holds the values of that moment. On the meta device there are no values and no
+// calibration: the instance is asked for shapes and bits only.
 struct AttachContext {
   int block = 0;
   std::string role;
@@ -58,7 +65,13 @@ struct AttachContext {
   at::Tensor weight;  // [out, in] FP32 master weight
   at::Tensor bias;    // [out] or undefined
   const CalibrationStatistics* calibration = nullptr;  // set when CalibrationNeeds asked for it
-  // From an earlier state of the same site (resume, fork): restored after attaching by the host.
+  // The state of an earlier instance of this site follows: the host copies it into Parameters() and
+  // Buffers() right after attaching and calls AfterRestore(). There is no calibration then, and the values
+  // of `weight` mean nothing; shapes must come out as they were.
+  bool restoring = false;
+  // The quantizer that the scheme gives to the linear's other operand; null: full precision. A weight
+  // format with a constraint that depends on the input's width (AXE) reads NominalBits() here.
+  const Quantizer* other_operand = nullptr;
   uint64_t seed = 0;  // for whatever the instance draws at random; differs from site to site
   int64_t total_steps = 0;  // optimizer steps of the segment that starts now
   SumAcrossRanks sum_across_ranks;
@@ -75,7 +88,9 @@ struct StepInfo {
   double learning_rate = 0;
 };
 
-// What all instances have. The default implementations suit an instance without state.
+// What all instances have. The default implementations suit an instance without state. An instance that
+// must tell training from evaluation (running statistics, noise) asks at::GradMode::is_enabled(): the host
+// evaluates without gradients.
 class Attached {
  public:
   virtual ~Attached() = default;
@@ -120,6 +135,8 @@ class LinearOperator : public Attached {
   virtual absl::StatusOr<Encoded> EncodeWeight() = 0;
   virtual absl::StatusOr<at::Tensor> Decode(const Encoded& encoded) = 0;
   virtual double BitsPerWeight() const = 0;
+  // Stored bits per element of the input where the operator quantizes it itself (QuEST); 0: it does not.
+  virtual double BitsPerInput() const { return 0; }
 };
 
 // The component. Abilities that a quantizer declares (strings in its ComponentInfo):

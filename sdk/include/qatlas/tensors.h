@@ -31,7 +31,8 @@ struct NamedTensor {
 };
 
 // A tensor in the form that a deployment stores. The layout says how the tensors combine, and is one
-// of the names in docs/sdk.md ("int-group", "int4-packed-group", "two-level-scale", "bitmap", "rotated").
+// of the names in docs/sdk.md ("int-group", "int4-packed-group", "int-affine-group", "levels-group",
+// "two-level-scale", "bitmap", "rotated") or a plugin's own, with its documentation.
 struct Encoded {
   std::string layout;
   std::map<std::string, at::Tensor> tensors;          // "codes", "scales", "offsets", "bitmap", ...
