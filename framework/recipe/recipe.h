@@ -9,13 +9,17 @@
 #include <vector>
 
 #include "framework/recipe/segment.h"
+#include "nlohmann/json.hpp"
 
 namespace qatlas::recipe {
 
 // [data]: the same fields as data::SourceSpec, which the room `runs` fills from it.
 struct DataSettings {
-  std::string kind;  // "text", "tokens", "synthetic"
-  nlohmann::json fields;  // the rest of the table, validated: keys and types as declared for the kind
+  std::string kind;  // "text", "tokens", "synthetic"; written `source = "text"`
+  // The rest of the table, validated and with every default filled in: keys are the fields of the
+  // kind's struct and those of SourceSpec itself; lists of text are arrays even where one text was
+  // written.
+  nlohmann::json fields;
 };
 
 // [model.<name>]
@@ -34,75 +38,95 @@ struct TrainingSettings {
   double learning_rate = 1e-3;
   OptimizerSettings optimizer;
   std::map<std::string, GroupSettings> groups;
-  std::string schedule = "wsd";     // "wsd" or "cosine" or "constant"
-  int64_t warmup_tokens = 0;
-  double final_fraction = .1;       // of the peak, at the end of cosine or cooldown
-  double cooldown_fraction = .25;   // of D, under "wsd"
+  std::string schedule = "wsd";           // "wsd" or "cosine" or "constant"
+  int64_t warmup_tokens = 0;              // whole steps of them are used
+  int64_t warmup_steps = 0;               // above 0: in place of warmup_tokens
+  double final_fraction = .1;             // of the peak, at the end of cosine or cooldown
+  double cooldown_fraction = .25;         // of D, under "wsd"
   std::string cooldown_shape = "linear";  // "linear", "cosine" or "one-minus-sqrt"
-  std::string precision = "auto";   // "fp32", "bf16" or "auto"
-  int threads = 1;                  // per worker
+  std::string precision = "auto";         // "fp32", "bf16" or "auto"
+  int threads = 1;                        // per worker
   bool allow_epochs = false;
   Evaluation evaluation;
 };
 
 // One scheme with its options filled in: a cell of [scheme.<name>] and a grid's `options`.
 struct SchemeVariant {
-  std::string name;   // of the recipe's table, such as "w4a4"
-  std::string label;  // unique in the recipe, such as "w4a4 group=32"
+  std::string name;                 // of the recipe's table, such as "w4a4"
+  std::string label;                // unique in the recipe, such as "w4a4 group=32"
   std::vector<ResolvedRule> rules;  // empty: full precision ("fp")
-  std::string part = "both";        // "none", "both", "weights", "inputs", "fc2-8bit", "only:<role>", "not:<role>"
+  std::string part =
+      "both";  // "none", "both", "weights", "inputs", "fc2-8bit", "only:<role>", "not:<role>"
   // Labels of the observations; absent where the operand is not quantized.
   std::optional<double> weight_bits;
   std::optional<double> input_bits;
   std::optional<double> fc2_input_bits;  // where it differs from input_bits
-  std::optional<int64_t> group;          // 0: per channel or per token
-  std::string quantizer;                 // component names, "int" or "lsq+int"
-  std::string granularity;               // "group", "channel", "tensor", ...
+  std::optional<int64_t> group;  // of the weights, else of the inputs; 0: per channel or per token
+  std::optional<int64_t> input_group;  // where it differs from group
+  std::string quantizer;               // component names, "int" or "lsq+int"
+  std::string granularity;             // "group", "channel", "tensor", ...
 };
 
-// Where in a run quantization starts.
+// Where in a run quantization starts. Full-precision runs have the default value.
 struct QatStart {
   enum class Kind { kScratch, kCooldown, kFraction };
   Kind kind = Kind::kScratch;
-  double fraction = 1;          // of D that is trained quantized, under kFraction
+  // Of D that is trained quantized, under kFraction: in [0, 1); 0 quantizes after training.
+  double fraction = 1;
   bool carry_optimizer = true;
 };
 
 // One run asked for: a model trained on a budget under a scheme and a seed.
 struct RunRequest {
-  int model = 0;    // index into ResolvedRecipe::models
-  int scheme = 0;   // index into ResolvedRecipe::schemes; schemes[0] is always full precision
+  int model = 0;       // index into ResolvedRecipe::models
+  int scheme = 0;      // index into ResolvedRecipe::schemes; schemes[0] is always full precision
   int64_t tokens = 0;  // D as asked; whole steps are trained
   uint64_t seed = 0;
   QatStart start;
-  std::string grid;    // name of the [[grid]] it came from
+  std::string grid;  // name of the [[grid]] it came from
 };
 
-// [fit]: what the laboratory does with the observations.
+// [[fit]]: what the laboratory does with the observations.
 struct FitSettings {
-  std::string target = "delta";           // "delta" or "loss"
+  std::string target = "delta";  // "delta" or "loss"
   std::vector<std::string> laws;
-  std::string loss = "log-huber";         // see framework/fit
+  std::string loss = "log-huber";  // see framework/fit
   int bootstraps = 500;
-  nlohmann::json extra;                   // further validated keys
+  nlohmann::json extra;  // further validated keys: "name", "where", "seed", "huber_delta"
 };
 
 struct ResolvedRecipe {
   std::string name;
   std::string description;
-  std::string file;               // where it came from, for messages
+  std::string file;  // where it came from, for messages
   DataSettings data;
   std::vector<ModelEntry> models;
   std::vector<SchemeVariant> schemes;  // [0] is "fp"
   TrainingSettings training;
   std::optional<std::string> start_checkpoint;  // a foreign checkpoint that every run starts from
-  std::vector<RunRequest> runs;        // without doubles; baselines included
+  std::vector<RunRequest> runs;                 // without doubles; baselines included
   std::vector<FitSettings> fits;
   std::string report_title;
-  std::string text;                    // the resolved recipe as TOML, for the record
+  std::string text;  // the resolved recipe as TOML, for the record
 
-  // Pieces of the schedule of a run of `steps` optimizer steps.
+  // Sequences and tokens of one optimizer step of a model: its own batch size, else the training
+  // table's.
+  int64_t BatchSequences(int model) const;
+  int64_t TokensPerStep(int model) const;
+  // Peak learning rate of a model: its own, else the training table's.
+  double PeakLearningRate(int model) const;
+  // Whole steps of a run: floor(tokens / TokensPerStep(model)).
+  int64_t Steps(const RunRequest& run) const;
+
+  // Pieces of the schedule of a run of `steps` optimizer steps: warm-up, then by training.schedule.
+  // They cover [0, steps) without a gap. Step s of a warm-up of w steps has (s + 1) / (w + 1) of
+  // the peak.
   std::vector<SchedulePiece> Schedule(int64_t steps, int64_t tokens_per_step) const;
+  // Step at which the cooldown starts; `steps` where the schedule has none.
+  int64_t CooldownBegin(int64_t steps) const;
+  // First step that is trained quantized: 0 from scratch, CooldownBegin() with the cooldown, and
+  // steps - round(fraction * steps) for a fraction.
+  int64_t QuantizedFrom(const QatStart& start, int64_t steps) const;
 };
 
 }  // namespace qatlas::recipe
