@@ -1,0 +1,28 @@
+// Numbers as text, exactly: the shortest digits that read back as the same double.
+#ifndef QATLAS_FRAMEWORK_OBSERVE_NUMBER_H_
+#define QATLAS_FRAMEWORK_OBSERVE_NUMBER_H_
+
+#include <limits>
+#include <optional>
+#include <string>
+
+#include <absl/strings/string_view.h>
+
+namespace qatlas::observe {
+
+// A number that is not known. Never 0 and never a default.
+inline constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
+
+// The shortest decimal text that reads back as `value`; "" for NaN, "inf" and "-inf".
+std::string FormatNumber(double value);
+
+// Six significant digits, for messages.
+std::string ShowNumber(double value);
+
+// Reads a decimal number; blanks around it are passed over. Empty text and "nan", "NA", "null"
+// (any case) give NaN. nullopt when the text is anything else.
+std::optional<double> ParseNumber(absl::string_view text);
+
+}  // namespace qatlas::observe
+
+#endif  // QATLAS_FRAMEWORK_OBSERVE_NUMBER_H_
