@@ -2,15 +2,13 @@
 #ifndef QATLAS_FRAMEWORK_DATA_SOURCE_H_
 #define QATLAS_FRAMEWORK_DATA_SOURCE_H_
 
-#include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
-#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "framework/data/info.h"
+#include "framework/data/progress.h"
 #include "framework/data/source_spec.h"
 #include "framework/data/token_store.h"
 
@@ -18,14 +16,6 @@ namespace qatlas::data {
 
 // Raised whenever the tokens made from the same input change. Part of every identity.
 inline constexpr int kNumericsVersion = 1;
-
-// How far a stage of Prepare() is. `total` is 0 where it is not known beforehand.
-struct Progress {
-  std::string_view stage;  // "read", "train tokenizer", "tokenize", "check", "generate", ...
-  int64_t done = 0;
-  int64_t total = 0;
-};
-using ProgressCallback = std::function<void(const Progress&)>;
 
 // Data ready for training. Copies share the mapped files.
 struct PreparedData {

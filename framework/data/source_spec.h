@@ -28,7 +28,7 @@ struct TextSpec {
   // "nmt_nfkc_cf" and "nfkc_cf" are as SentencePiece defines them.
   std::string normalization = "nmt_nfkc";
   // The tokenizer is trained on about so many bytes of training documents, picked by hash.
-  int64_t tokenizer_sample_bytes = int64_t{8} << 20;
+  int64_t tokenizer_sample_bytes = int64_t{4} << 20;
 };
 
 // Token ids that somebody else made. Read when kind is kTokens.

@@ -130,6 +130,7 @@ TokenStore TokenStore::Slice(int64_t begin, int64_t end) const {
     if (first >= last) continue;
     TokenRun run = runs_[i];
     run.offset += first * BytesOf(run.type);
+    run.skipped += first;
     run.tokens = last - first;
     runs.push_back(std::move(run));
   }

@@ -43,6 +43,7 @@ struct TokenRun {
   int64_t offset = 0;  // bytes
   int64_t tokens = 0;
   TokenType type = TokenType::kUint16;
+  int64_t skipped = 0;  // tokens of the file before the first of the run
 };
 
 // Runs one after the other, addressed as one stream. Cheap to copy; safe to read from many threads.
