@@ -1,0 +1,58 @@
+// qatlas: everything a person types. It links no LibTorch; training happens in qatlas-train.
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "framework/cli/session.h"
+
+int main(int argc, char** argv) {
+  using qatlas::cli::Session;
+  // A pager that is closed early must not end the program half-way through a file.
+  std::signal(SIGPIPE, SIG_IGN);
+
+  CLI::App app{
+      "qatlas measures how quantization-aware training scales: it trains small language models with and\n"
+      "without fake quantization, splits the loss gap into its causes, fits scaling laws to it, and says\n"
+      "which law form the runs support.\n\n"
+      "  qatlas run recipes/quickstart.toml --dry-run    what would be trained, and what it costs\n"
+      "  qatlas run recipes/quickstart.toml              train, decompose, fit, compare, report\n"
+      "  qatlas compare runs.csv                         compare law forms on a table from elsewhere"};
+  app.name("qatlas");
+  app.set_version_flag("--version", QATLAS_VERSION);
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::simple);
+  app.get_formatter()->column_width(34);
+
+  Session session;
+  app.add_option("--plugin-path", session.plugin_path,
+                 "Folder searched for plugins before QATLAS_PLUGIN_PATH and the installed ones (repeatable)")
+      ->type_name("FOLDER")
+      ->take_all();
+  app.add_flag("--json", session.json, "Answer in JSON, for programs");
+  app.fallthrough();
+  app.footer(
+      "Exit codes: 0 done; 1 files or disk; 2 wrong command line; 3 bad recipe or input; 4 plugin failure;\n"
+      "5 a run failed; 75 stopped by a signal (the same command goes on).");
+
+#ifdef QATLAS_HAS_TRAINING
+  AddRunVerbs(app, session);
+#endif
+  AddLabVerbs(app, session);
+  AddReportVerb(app, session);
+  AddRecipeVerbs(app, session);
+  AddPluginVerbs(app, session);
+#ifdef QATLAS_HAS_TRAINING
+  AddDataVerbs(app, session);
+  AddStoreVerbs(app, session);
+#endif
+  AddDoctorVerb(app, session);
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    // Help and version are "errors" of code 0.
+    return app.exit(e) == 0 ? qatlas::cli::kDone : qatlas::cli::kUsage;
+  }
+  return session.verb ? session.verb() : qatlas::cli::kUsage;
+}

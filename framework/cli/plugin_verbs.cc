@@ -1,0 +1,150 @@
+// qatlas plugin ls | info: answered from manifests, without opening a library.
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "framework/cli/session.h"
+#include "framework/plugin/catalog.h"
+
+namespace qatlas::cli {
+namespace {
+
+constexpr int kKinds[] = {QATLAS_KIND_QUANTIZER, QATLAS_KIND_SCHEME, QATLAS_KIND_MODEL, QATLAS_KIND_LAW};
+
+nlohmann::json ComponentJson(const plugin::Component& component) {
+  const plugin::ComponentDeclaration& declaration = *component.declaration;
+  nlohmann::json options = nlohmann::json::array();
+  for (const plugin::OptionDeclaration& option : declaration.options) {
+    nlohmann::json entry = {{"name", option.name},
+                            {"type", plugin::OptionTypeName(option.type)},
+                            {"help", option.help}};
+    if (option.default_text) entry["default"] = *option.default_text;
+    if (option.minimum) entry["minimum"] = *option.minimum;
+    if (option.maximum) entry["maximum"] = *option.maximum;
+    if (!option.choices.empty()) entry["choices"] = option.choices;
+    options.push_back(std::move(entry));
+  }
+  return {{"kind", plugin::KindName(declaration.kind)},
+          {"name", declaration.name},
+          {"summary", declaration.summary},
+          {"citation", declaration.citation},
+          {"abilities", declaration.abilities},
+          {"numerics", declaration.numerics},
+          {"plugin", component.plugin->name},
+          {"version", component.plugin->version},
+          {"library", component.plugin->library},
+          {"options", options}};
+}
+
+std::string Range(const plugin::OptionDeclaration& option) {
+  if (!option.choices.empty()) return absl::StrJoin(option.choices, " | ");
+  if (option.minimum && option.maximum) return absl::StrCat(*option.minimum, " to ", *option.maximum);
+  if (option.minimum) return absl::StrCat("at least ", *option.minimum);
+  if (option.maximum) return absl::StrCat("at most ", *option.maximum);
+  return plugin::OptionTypeName(option.type);
+}
+
+void PrintComponent(const plugin::Component& component) {
+  const plugin::ComponentDeclaration& declaration = *component.declaration;
+  std::printf("%s %s — %s\n", plugin::KindName(declaration.kind).c_str(), declaration.name.c_str(),
+              declaration.summary.c_str());
+  if (!declaration.citation.empty()) std::printf("  source    %s\n", declaration.citation.c_str());
+  if (!declaration.abilities.empty()) {
+    std::printf("  abilities %s\n", absl::StrJoin(declaration.abilities, ", ").c_str());
+  }
+  std::printf("  plugin    %s %s, %s\n", component.plugin->name.c_str(), component.plugin->version.c_str(),
+              component.plugin->library.c_str());
+  if (declaration.options.empty()) {
+    std::printf("  options   none\n");
+    return;
+  }
+  std::printf("  options\n");
+  for (const plugin::OptionDeclaration& option : declaration.options) {
+    std::printf("    %-18s %s\n", option.name.c_str(), option.help.c_str());
+    std::printf("    %-18s %s; %s\n", "", Range(option).c_str(),
+                option.default_text ? absl::StrCat("default ", *option.default_text).c_str() : "required");
+  }
+}
+
+int List(Session& session) {
+  auto catalog = session.Catalog();
+  if (!catalog.ok()) return session.Fail(kPluginFailure, catalog.status());
+  if (session.json) {
+    nlohmann::json components = nlohmann::json::array();
+    for (int kind : kKinds) {
+      for (const plugin::Component& component : (*catalog)->Components(kind)) {
+        components.push_back(ComponentJson(component));
+      }
+    }
+    nlohmann::json passed = nlohmann::json::array();
+    for (const plugin::PassedOver& entry : (*catalog)->passed_over()) {
+      passed.push_back({{"path", entry.path}, {"reason", entry.reason}});
+    }
+    return Session::Answer({{"components", components},
+                            {"passed_over", passed},
+                            {"searched", (*catalog)->folders()}});
+  }
+  for (int kind : kKinds) {
+    const std::vector<plugin::Component> components = (*catalog)->Components(kind);
+    if (components.empty()) continue;
+    std::printf("%ss\n", plugin::KindName(kind).c_str());
+    for (const plugin::Component& component : components) {
+      std::printf("  %-20s %s\n", component.declaration->name.c_str(),
+                  component.declaration->summary.c_str());
+    }
+  }
+  for (const plugin::PassedOver& entry : (*catalog)->passed_over()) {
+    std::fprintf(stderr, "passed over: %s: %s\n", entry.path.c_str(), entry.reason.c_str());
+  }
+  if ((*catalog)->Plugins().empty()) {
+    std::fprintf(stderr, "no plugins found in %s\n", absl::StrJoin((*catalog)->folders(), ", ").c_str());
+  }
+  return kDone;
+}
+
+int Info(Session& session, const std::string& name) {
+  auto catalog = session.Catalog();
+  if (!catalog.ok()) return session.Fail(kPluginFailure, catalog.status());
+  std::vector<plugin::Component> found;
+  for (int kind : kKinds) {
+    if (auto component = (*catalog)->Find(kind, name); component.ok()) found.push_back(*component);
+  }
+  if (found.empty()) {
+    std::vector<std::string> names;
+    for (int kind : kKinds) {
+      for (const std::string& known : (*catalog)->Names(kind)) names.push_back(known);
+    }
+    std::string message = absl::StrCat("no component '", name, "'; there are: ",
+                                       names.empty() ? "none" : absl::StrJoin(names, ", "),
+                                       "; searched ", absl::StrJoin((*catalog)->folders(), ", "));
+    for (const plugin::PassedOver& entry : (*catalog)->passed_over()) {
+      absl::StrAppend(&message, "\n  passed over ", entry.path, ": ", entry.reason);
+    }
+    return session.Fail(kPluginFailure, absl::NotFoundError(message));
+  }
+  if (session.json) {
+    nlohmann::json answer = nlohmann::json::array();
+    for (const plugin::Component& component : found) answer.push_back(ComponentJson(component));
+    return Session::Answer(answer);
+  }
+  for (const plugin::Component& component : found) PrintComponent(component);
+  return kDone;
+}
+
+}  // namespace
+
+void AddPluginVerbs(CLI::App& app, Session& session) {
+  CLI::App* plugin = app.add_subcommand("plugin", "What the installed plugins offer");
+  plugin->require_subcommand(1);
+  CLI::App* ls = plugin->add_subcommand("ls", "List components, and what was passed over and why");
+  ls->callback([&session] { session.verb = [&session] { return List(session); }; });
+  CLI::App* info = plugin->add_subcommand("info", "Options, source and abilities of one component");
+  static std::string name;
+  info->add_option("NAME", name, "Name of a component, such as 'int' or 'qat-unified'")->required();
+  info->callback([&session] { session.verb = [&session] { return Info(session, name); }; });
+}
+
+}  // namespace qatlas::cli

@@ -1,0 +1,121 @@
+// qatlas recipe ls | cp | show | validate.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <set>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "framework/cli/recipes.h"
+#include "framework/cli/session.h"
+
+namespace qatlas::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Arguments {
+  std::string name;
+  std::string target;
+  std::vector<std::string> overrides;
+};
+
+// The comment lines at the head of a recipe are its description.
+std::string FirstComment(const fs::path& file) {
+  std::ifstream in(file);
+  std::string line;
+  while (std::getline(in, line) && line.rfind("#", 0) == 0) {
+    if (line.size() > 2) return line.substr(2);
+  }
+  return "";
+}
+
+int List(const Session& session) {
+  nlohmann::json answer = nlohmann::json::array();
+  for (const fs::path& file : InstalledRecipes()) {
+    if (session.json) {
+      answer.push_back({{"name", file.stem().string()}, {"file", file.string()}, {"about", FirstComment(file)}});
+    } else {
+      std::printf("%-16s %s\n", file.stem().c_str(), FirstComment(file).c_str());
+    }
+  }
+  return session.json ? Session::Answer(answer) : static_cast<int>(kDone);
+}
+
+int Copy(const Session& session, const Arguments& arguments) {
+  auto file = FindRecipe(arguments.name);
+  if (!file.ok()) return session.Fail(kBadInput, file.status());
+  fs::path target = arguments.target.empty() ? file->filename() : fs::path(arguments.target);
+  if (fs::is_directory(target)) target /= file->filename();
+  if (fs::exists(target)) {
+    return session.Fail(kFailed, absl::AlreadyExistsError(
+                                     absl::StrCat(target.string(), " is there already; name another file")));
+  }
+  std::error_code error;
+  fs::copy_file(*file, target, error);
+  if (error) {
+    return session.Fail(kFailed, absl::UnavailableError(absl::StrCat(target.string(), ": ", error.message())));
+  }
+  std::printf("%s\n", target.c_str());
+  return kDone;
+}
+
+int Show(Session& session, const Arguments& arguments) {
+  ExitCode code;
+  auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code);
+  if (!recipe.ok()) return session.Fail(code, recipe.status());
+  std::cout << recipe->text;
+  return kDone;
+}
+
+int Validate(Session& session, const Arguments& arguments) {
+  ExitCode code;
+  auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code);
+  if (!recipe.ok()) return session.Fail(code, recipe.status());
+  const size_t baselines = static_cast<size_t>(
+      std::count_if(recipe->runs.begin(), recipe->runs.end(),
+                    [](const recipe::RunRequest& run) { return run.scheme == 0; }));
+  if (session.json) {
+    return Session::Answer({{"recipe", recipe->name},
+                            {"runs", recipe->runs.size()},
+                            {"baselines", baselines},
+                            {"models", recipe->models.size()},
+                            {"schemes", recipe->schemes.size()}});
+  }
+  std::printf("%s: valid; %zu runs (%zu of them full-precision baselines) of %zu models under %zu schemes\n",
+              recipe->name.c_str(), recipe->runs.size(), baselines, recipe->models.size(),
+              recipe->schemes.size() - 1);
+  return kDone;
+}
+
+}  // namespace
+
+void AddRecipeVerbs(CLI::App& app, Session& session) {
+  static Arguments arguments;
+  CLI::App* recipe = app.add_subcommand("recipe", "List, copy, show and check recipes");
+  recipe->require_subcommand(1);
+
+  CLI::App* ls = recipe->add_subcommand("ls", "List the recipes that came with Qatlas");
+  ls->callback([&session] { session.verb = [&session] { return List(session); }; });
+
+  CLI::App* cp = recipe->add_subcommand("cp", "Copy a recipe, to change it");
+  cp->add_option("RECIPE", arguments.name, "Name of an installed recipe, or a file")->required();
+  cp->add_option("TARGET", arguments.target, "File or folder; default: the same name, here");
+  cp->callback([&session] { session.verb = [&session] { return Copy(session, arguments); }; });
+
+  CLI::App* show = recipe->add_subcommand("show", "Print a recipe with every option filled in");
+  CLI::App* validate =
+      recipe->add_subcommand("validate", "Report every problem of a recipe at once, with line and column");
+  for (CLI::App* verb : {show, validate}) {
+    verb->add_option("RECIPE", arguments.name, "File, or name of an installed recipe")->required();
+    verb->add_option("OVERRIDES", arguments.overrides, "key.path=value, as TOML writes values");
+  }
+  show->callback([&session] { session.verb = [&session] { return Show(session, arguments); }; });
+  validate->callback([&session] { session.verb = [&session] { return Validate(session, arguments); }; });
+}
+
+}  // namespace qatlas::cli

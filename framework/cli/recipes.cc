@@ -1,0 +1,53 @@
+#include "framework/cli/recipes.h"
+
+#include <algorithm>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "framework/recipe/reader.h"
+
+namespace qatlas::cli {
+
+namespace fs = std::filesystem;
+
+std::vector<fs::path> InstalledRecipes() {
+  std::vector<fs::path> files;
+  for (const fs::path& folder : Session::RecipeFolders()) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      if (entry.path().extension() == ".toml") files.push_back(entry.path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+// A file as given, or the installed recipe of that name.
+absl::StatusOr<fs::path> FindRecipe(const std::string& name) {
+  if (fs::is_regular_file(name)) return fs::path(name);
+  for (const fs::path& file : InstalledRecipes()) {
+    if (file.stem() == name || file.filename() == name) return file;
+  }
+  std::string known;
+  for (const fs::path& file : InstalledRecipes()) {
+    absl::StrAppend(&known, known.empty() ? "" : ", ", file.stem().string());
+  }
+  return absl::NotFoundError(absl::StrCat("no recipe '", name, "': neither a file nor an installed one (",
+                                          known.empty() ? "none installed" : known, ")"));
+}
+
+absl::StatusOr<recipe::ResolvedRecipe> LoadRecipe(Session& session, const std::string& name,
+                                                  const std::vector<std::string>& overrides,
+                                                  ExitCode* code) {
+  *code = kBadInput;
+  auto file = FindRecipe(name);
+  if (!file.ok()) return file.status();
+  auto catalog = session.Catalog();
+  if (!catalog.ok()) {
+    *code = kPluginFailure;
+    return catalog.status();
+  }
+  return recipe::Load(file->string(), overrides, **catalog);
+}
+
+}  // namespace qatlas::cli

@@ -1,0 +1,28 @@
+// Finding recipes by file or by the name of an installed one.
+#ifndef QATLAS_FRAMEWORK_CLI_RECIPES_H_
+#define QATLAS_FRAMEWORK_CLI_RECIPES_H_
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "framework/cli/session.h"
+#include "framework/recipe/recipe.h"
+
+namespace qatlas::cli {
+
+// The recipes that came with this build or install, sorted.
+std::vector<std::filesystem::path> InstalledRecipes();
+
+// A file as given, or the installed recipe of that name. NotFound lists the installed ones.
+absl::StatusOr<std::filesystem::path> FindRecipe(const std::string& name);
+
+// Finds, reads and validates a recipe; `code` is set for the failure.
+absl::StatusOr<recipe::ResolvedRecipe> LoadRecipe(Session& session, const std::string& name,
+                                                  const std::vector<std::string>& overrides,
+                                                  ExitCode* code);
+
+}  // namespace qatlas::cli
+
+#endif  // QATLAS_FRAMEWORK_CLI_RECIPES_H_

@@ -1,0 +1,68 @@
+// What every verb of `qatlas` shares: global options, the catalog, output and exit codes.
+#ifndef QATLAS_FRAMEWORK_CLI_SESSION_H_
+#define QATLAS_FRAMEWORK_CLI_SESSION_H_
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "CLI/App.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "framework/plugin/catalog.h"
+#include "nlohmann/json.hpp"
+
+namespace qatlas::cli {
+
+// Exit codes; part of the interface (docs/architecture.md).
+enum ExitCode : int {
+  kDone = 0,
+  kFailed = 1,         // files, disk, anything else
+  kUsage = 2,          // wrong command line
+  kBadInput = 3,       // bad recipe or bad input file
+  kPluginFailure = 4,  // a plugin that does not load or refuses its options
+  kRunFailure = 5,     // at least one run failed
+  kStopped = 75,       // by a signal; the same command goes on
+};
+
+class Session {
+ public:
+  // Global options, filled by the command line.
+  std::vector<std::string> plugin_path;
+  bool json = false;
+  // The verb that the command line named; run after parsing.
+  std::function<int()> verb;
+
+  // The plugins of the search path, scanned once, manifests only. Errors: a search path that cannot be.
+  absl::StatusOr<const plugin::Catalog*> Catalog();
+  // The folder of this program, of the install's recipes, and of the worker.
+  static std::filesystem::path ProgramFolder();
+  static std::filesystem::path Worker();
+  static std::vector<std::filesystem::path> RecipeFolders();
+
+  // Prints "error: …" to stderr (as {"error": …} to stdout under --json) and returns the code.
+  int Fail(ExitCode code, const absl::Status& status) const;
+  // Prints a JSON answer.
+  static int Answer(const nlohmann::json& answer);
+
+ private:
+  std::unique_ptr<plugin::Catalog> catalog_;
+};
+
+// Each adds its verbs to the command line.
+void AddPluginVerbs(CLI::App& app, Session& session);
+void AddRecipeVerbs(CLI::App& app, Session& session);
+void AddLabVerbs(CLI::App& app, Session& session);  // fit, compare
+void AddReportVerb(CLI::App& app, Session& session);
+void AddDoctorVerb(CLI::App& app, Session& session);
+#ifdef QATLAS_HAS_TRAINING
+void AddRunVerbs(CLI::App& app, Session& session);    // run, status
+void AddStoreVerbs(CLI::App& app, Session& session);  // store, export
+void AddDataVerbs(CLI::App& app, Session& session);
+#endif
+
+}  // namespace qatlas::cli
+
+#endif  // QATLAS_FRAMEWORK_CLI_SESSION_H_
