@@ -20,8 +20,10 @@ if(NOT EXISTS "${_torch}/lib/libtorch_cpu.so")
                       "-DQATLAS_LIBTORCH=FOLDER, or build the law laboratory alone with "
                       "-DQATLAS_TRAINING=OFF.")
 endif()
-file(STRINGS "${_torch}/include/torch/headeronly/version.h" _lines REGEX "define TORCH_VERSION ")
-string(REGEX REPLACE ".*\"([^\"]+)\".*" "\\1" QATLAS_TORCH_VERSION "${_lines}")
+# The version stands on a continuation line of the macro.
+file(READ "${_torch}/include/torch/headeronly/version.h" _text)
+string(REGEX MATCH "define TORCH_VERSION [^\"]*\"([^\"]+)\"" _match "${_text}")
+set(QATLAS_TORCH_VERSION "${CMAKE_MATCH_1}")
 if(QATLAS_TORCH_VERSION VERSION_LESS 2.11)
   message(FATAL_ERROR "LibTorch in ${_torch} is ${QATLAS_TORCH_VERSION}; 2.11 or newer is needed.")
 endif()
