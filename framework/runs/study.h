@@ -1,0 +1,52 @@
+// A study: what one recipe has in the store. Files hold results only and compare byte for byte.
+//
+//   recipe.resolved.toml  the recipe with every option
+//   plan.json             its runs and segments, independent of what was trained when
+//   observations.csv      one row a run (observations.h)
+//   runs.json             run → path of segments, status
+//   sites.json            site statistics of each finished run
+//   pairs.json            δ of each pair, sequence by sequence
+#ifndef QATLAS_FRAMEWORK_RUNS_STUDY_H_
+#define QATLAS_FRAMEWORK_RUNS_STUDY_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "framework/runs/plan.h"
+#include "framework/runs/store.h"
+
+namespace qatlas::runs {
+
+// A segment as plan.json keeps it.
+struct StudySegment {
+  std::string id;
+  std::string trajectory;  // identity
+  std::string start;       // identity of the state that the trajectory starts from, "" or file:
+  int64_t start_step = 0;  // of the trajectory
+  std::string parent_trajectory;  // identity; "" where it starts from initial values or a file
+  int64_t end_step = 0;
+  bool evaluate = false;
+  bool state_wanted = false;
+  bool final_of_run = false;
+};
+
+struct Study {
+  std::string name;
+  std::vector<StudySegment> segments;
+};
+
+// Writes recipe.resolved.toml and plan.json.
+absl::Status WriteStudyPlan(const Plan& plan, const Store& store);
+// Writes observations.csv, runs.json, sites.json and pairs.json of what is finished.
+absl::Status WriteStudyResults(const Plan& plan, const Store& store);
+
+// Names of the studies that have a plan, sorted.
+std::vector<std::string> ListStudies(const Store& store);
+absl::StatusOr<Study> ReadStudy(const Store& store, const std::string& name);
+
+}  // namespace qatlas::runs
+
+#endif  // QATLAS_FRAMEWORK_RUNS_STUDY_H_
