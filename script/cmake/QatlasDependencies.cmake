@@ -21,7 +21,9 @@ endif()
 
 # toml++ is used header-only with exceptions off: parse errors come back as values.
 add_library(qatlas_toml INTERFACE)
-target_link_libraries(qatlas_toml INTERFACE tomlplusplus::tomlplusplus)
+# Its own target chooses the shared library, which is built with exceptions: only its headers are taken.
+target_include_directories(qatlas_toml SYSTEM INTERFACE
+  $<TARGET_PROPERTY:tomlplusplus::tomlplusplus,INTERFACE_INCLUDE_DIRECTORIES>)
 target_compile_definitions(qatlas_toml INTERFACE TOML_EXCEPTIONS=0 TOML_HEADER_ONLY=1)
 add_library(qatlas::toml ALIAS qatlas_toml)
 

@@ -3,12 +3,13 @@
 #define QATLAS_SITE_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
 
 namespace qatlas {
 
@@ -34,7 +35,7 @@ struct Site {
 // matches all experts. Errors name the part that cannot be read.
 class SitePattern {
  public:
-  static absl::StatusOr<SitePattern> Parse(std::string_view text) {
+  static absl::StatusOr<SitePattern> Parse(absl::string_view text) {
     SitePattern pattern;
     pattern.text_ = std::string(text);
     if (text == "*") return pattern;
@@ -76,7 +77,7 @@ class SitePattern {
   const std::string& text() const { return text_; }
 
  private:
-  static bool MatchesName(const std::vector<std::string>& alternatives, std::string_view name) {
+  static bool MatchesName(const std::vector<std::string>& alternatives, absl::string_view name) {
     for (const std::string& alternative : alternatives) {
       if (alternative == "*" || alternative == name) return true;
     }
