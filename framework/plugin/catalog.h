@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <vector>
+#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
 #include "framework/plugin/manifest.h"
@@ -61,9 +61,9 @@ class Catalog {
 
   // NotFound names the nearest components, every folder searched, and every candidate there that
   // was passed over with the reason.
-  absl::StatusOr<Component> Find(int kind, std::string_view name) const;
+  absl::StatusOr<Component> Find(int kind, absl::string_view name) const;
   // nullptr where there is none.
-  const ComponentDeclaration* FindDeclaration(int kind, std::string_view name) const;
+  const ComponentDeclaration* FindDeclaration(int kind, absl::string_view name) const;
 
  private:
   struct State;

@@ -7,10 +7,10 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
+#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
@@ -46,10 +46,10 @@ struct Node {
 
   bool Is(Type other) const { return type == other; }
   // Of a table: the value of a key, or nullptr; nullptr also where this is no table.
-  const Node* Find(std::string_view key) const;
-  Node* Find(std::string_view key);
+  const Node* Find(absl::string_view key) const;
+  Node* Find(absl::string_view key);
   // Of a table: sets a key, which goes to the end when it is new. Returns the value.
-  Node& Set(std::string_view key, Node value);
+  Node& Set(absl::string_view key, Node value);
 };
 
 struct Entry {
@@ -63,16 +63,16 @@ const char* TypeName(Node::Type type);
 
 // Parses TOML. `file` is the name that places are given with. Errors: one line "file:line:column:
 // what".
-absl::StatusOr<Node> ParseToml(std::string_view text, const std::string& file);
+absl::StatusOr<Node> ParseToml(absl::string_view text, const std::string& file);
 // Reads and parses a file. Errors: as above, and NotFound when it cannot be read.
 absl::StatusOr<Node> ParseTomlFile(const std::string& path);
 // Parses a single TOML value ("4", "[1, 2]", "{ fraction = 0.5 }"); all of it is placed at `where`.
-absl::StatusOr<Node> ParseTomlValue(std::string_view text, const std::string& where);
+absl::StatusOr<Node> ParseTomlValue(absl::string_view text, const std::string& where);
 
 // A value in one line of TOML that parses to the same value. Doubles keep all digits.
 std::string ToToml(const Node& node);
 // A key as TOML writes it: bare where it can be, else quoted.
-std::string TomlKey(std::string_view key);
+std::string TomlKey(absl::string_view key);
 
 // Everything in the result is placed at `where`. JSON's null becomes kOther.
 Node NodeFromJson(const nlohmann::json& json, const std::string& where);

@@ -5,8 +5,8 @@
 #include <exception>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
+#include "absl/strings/string_view.h"
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -31,7 +31,7 @@ struct PreparedComponent {
   Options options;
   std::string name;  // "quantizer 'int' of plugin 'int' (/…/quantizer-int.so)": for messages
 };
-absl::StatusOr<PreparedComponent> Prepare(const Catalog& catalog, int kind, std::string_view name,
+absl::StatusOr<PreparedComponent> Prepare(const Catalog& catalog, int kind, absl::string_view name,
                                           const OptionTable& options);
 
 // Creates a component of a kind (LawForm, Scheme, Quantizer, ModelBuilder) by name. Options that
@@ -39,7 +39,7 @@ absl::StatusOr<PreparedComponent> Prepare(const Catalog& catalog, int kind, std:
 // that do not fit their declarations, all of them; what the factory returns; a factory that throws
 // or returns nothing.
 template <typename Kind>
-absl::StatusOr<std::unique_ptr<Kind>> Create(const Catalog& catalog, std::string_view name,
+absl::StatusOr<std::unique_ptr<Kind>> Create(const Catalog& catalog, absl::string_view name,
                                              const OptionTable& options = {}) {
   absl::StatusOr<PreparedComponent> prepared = Prepare(catalog, Kind::kKind, name, options);
   if (!prepared.ok()) return prepared.status();

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
+#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
 #include "qatlas/abi.h"
@@ -17,7 +17,7 @@ namespace qatlas::plugin {
 // "law", "scheme", "quantizer", "model"; "kind 7" for a number that this host does not know.
 std::string KindName(int kind);
 // The number of a name; nullopt where there is none such.
-std::optional<int> KindFromName(std::string_view name);
+std::optional<int> KindFromName(absl::string_view name);
 // "bool", "int", "float", "string", "table".
 std::string OptionTypeName(int type);
 
@@ -43,12 +43,12 @@ struct ComponentDeclaration {
   std::vector<std::string> abilities;
   std::vector<OptionDeclaration> options;
 
-  const OptionDeclaration* FindOption(std::string_view option) const;
+  const OptionDeclaration* FindOption(absl::string_view option) const;
   std::vector<std::string> OptionNames() const;
-  bool HasAbility(std::string_view ability) const;
+  bool HasAbility(absl::string_view ability) const;
   // The part after the colon of an ability such as "bits:1" for key "bits".
-  std::optional<std::string> AbilityValue(std::string_view key) const;
-  std::vector<std::string> AbilityValues(std::string_view key) const;
+  std::optional<std::string> AbilityValue(absl::string_view key) const;
+  std::vector<std::string> AbilityValues(absl::string_view key) const;
 };
 
 struct Manifest {

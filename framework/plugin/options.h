@@ -20,6 +20,10 @@ namespace qatlas::plugin {
 std::optional<OptionValue> ReadOption(const OptionDeclaration& option, const Node& value,
                                       Problems* problems);
 
+// Sets default_value from default_text, which is as TOML writes it, but for text without quotes.
+// Errors: a default that cannot be read or that does not fit the declaration; no place is named.
+absl::Status SetDefault(OptionDeclaration* option);
+
 // Converts a table to the options of a component, with defaults for those not given. Keys in
 // `reserved` belong to somebody else and are skipped. Adds every problem: unknown options with the
 // nearest valid name, wrong types, values out of range or not among the choices, required options

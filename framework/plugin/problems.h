@@ -3,8 +3,8 @@
 #define QATLAS_FRAMEWORK_PLUGIN_PROBLEMS_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
+#include "absl/strings/string_view.h"
 
 #include "absl/status/status.h"
 
@@ -19,7 +19,7 @@ struct Problem {
 
 class Problems {
  public:
-  void Add(std::string_view where, std::string_view what);
+  void Add(absl::string_view where, absl::string_view what);
   bool empty() const { return problems_.empty(); }
   size_t size() const { return problems_.size(); }
   // Sorted by file, line and column, without doubles; overrides come last.

@@ -11,7 +11,7 @@ namespace qatlas::plugin {
 
 // Folders in the order in which they are searched, absolute and without doubles:
 //   1. `flag`: the arguments of --plugin-path, each a folder or a colon list of folders;
-//   2. `environment`: the value of QATLAS_PLUGIN_PATH (nullptr: not set), a colon list;
+//   2. `environment`: the value of QATLAS_PLUGIN_PATH (nullptr or empty: not set), a colon list;
 //   3. the install's own folder, <executable>/../../lib/qatlas/plugins, where `executable` is the
 //   program's
 //      file (bin/qatlas).

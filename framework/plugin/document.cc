@@ -1,0 +1,397 @@
+#include "framework/plugin/document.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "toml++/toml.h"
+
+namespace qatlas::plugin {
+namespace {
+
+std::string Place(const std::string& file, const toml::source_position& position) {
+  return absl::StrCat(file, ":", position.line, ":", position.column);
+}
+
+bool Before(const toml::source_position& a, const toml::source_position& b) {
+  return a.line != b.line ? a.line < b.line : a.column < b.column;
+}
+
+// Converts with every value placed in the file, or all at `fixed` where that is given.
+class Converter {
+ public:
+  Converter(std::string file, const std::string* fixed) : file_(std::move(file)), fixed_(fixed) {}
+
+  Node Convert(const toml::node& node) const {
+    Node result;
+    result.where = At(node.source().begin);
+    switch (node.type()) {
+      case toml::node_type::boolean:
+        result.type = Node::Type::kBool;
+        result.boolean = node.as_boolean()->get();
+        break;
+      case toml::node_type::integer:
+        result.type = Node::Type::kInt;
+        result.integer = node.as_integer()->get();
+        break;
+      case toml::node_type::floating_point:
+        result.type = Node::Type::kFloat;
+        result.number = node.as_floating_point()->get();
+        break;
+      case toml::node_type::string:
+        result.type = Node::Type::kString;
+        result.text = node.as_string()->get();
+        break;
+      case toml::node_type::array:
+        result.type = Node::Type::kArray;
+        for (const toml::node& element : *node.as_array()) result.array.push_back(Convert(element));
+        break;
+      case toml::node_type::table:
+        ConvertTable(*node.as_table(), &result);
+        break;
+      default: {
+        result.type = Node::Type::kOther;
+        std::ostringstream text;
+        node.visit([&text](const auto& value) {
+          if constexpr (toml::is_value<decltype(value)>) text << value.get();
+        });
+        result.text = text.str();
+      }
+    }
+    return result;
+  }
+
+ private:
+  std::string At(const toml::source_position& position) const {
+    return fixed_ != nullptr ? *fixed_ : Place(file_, position);
+  }
+
+  void ConvertTable(const toml::table& table, Node* result) const {
+    result->type = Node::Type::kTable;
+    struct Item {
+      toml::source_position position;
+      Entry entry;
+    };
+    std::vector<Item> items;
+    for (const auto& [key, value] : table) {
+      const toml::source_position position = key.source().begin;
+      items.push_back({position, {std::string(key.str()), At(position), Convert(value)}});
+    }
+    // The library sorts by name; people read in the order of the file.
+    std::stable_sort(items.begin(), items.end(),
+                     [](const Item& a, const Item& b) { return Before(a.position, b.position); });
+    for (Item& item : items) result->table.push_back(std::move(item.entry));
+  }
+
+  std::string file_;
+  const std::string* fixed_;
+};
+
+// Text in one line of TOML: a basic string.
+std::string Quoted(absl::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    switch (c) {
+      case '"':
+        result += "\\\"";
+        break;
+      case '\\':
+        result += "\\\\";
+        break;
+      case '\n':
+        result += "\\n";
+        break;
+      case '\t':
+        result += "\\t";
+        break;
+      case '\r':
+        result += "\\r";
+        break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+          absl::StrAppendFormat(&result, "\\u%04X", static_cast<unsigned char>(c));
+        } else {
+          result += c;
+        }
+    }
+  }
+  return result + "\"";
+}
+
+std::string Number(double value) {
+  if (std::isnan(value)) return "nan";
+  if (std::isinf(value)) return value < 0 ? "-inf" : "inf";
+  char text[40];
+  // The shortest text that reads back as the same double.
+  const auto end = std::to_chars(text, text + sizeof(text), value);
+  std::string result(text, end.ptr);
+  if (result.find_first_of(".e") == std::string::npos) result += ".0";
+  return result;
+}
+
+}  // namespace
+
+Node Node::Bool(bool value, std::string where) {
+  Node node;
+  node.type = Type::kBool;
+  node.boolean = value;
+  node.where = std::move(where);
+  return node;
+}
+Node Node::Int(int64_t value, std::string where) {
+  Node node;
+  node.type = Type::kInt;
+  node.integer = value;
+  node.where = std::move(where);
+  return node;
+}
+Node Node::Float(double value, std::string where) {
+  Node node;
+  node.type = Type::kFloat;
+  node.number = value;
+  node.where = std::move(where);
+  return node;
+}
+Node Node::String(std::string value, std::string where) {
+  Node node;
+  node.type = Type::kString;
+  node.text = std::move(value);
+  node.where = std::move(where);
+  return node;
+}
+Node Node::MakeArray(Array values, std::string where) {
+  Node node;
+  node.type = Type::kArray;
+  node.array = std::move(values);
+  node.where = std::move(where);
+  return node;
+}
+Node Node::MakeTable(std::string where) {
+  Node node;
+  node.where = std::move(where);
+  return node;
+}
+
+const Node* Node::Find(absl::string_view key) const {
+  if (type != Type::kTable) return nullptr;
+  for (const Entry& entry : table) {
+    if (entry.key == key) return &entry.value;
+  }
+  return nullptr;
+}
+
+Node* Node::Find(absl::string_view key) {
+  return const_cast<Node*>(static_cast<const Node*>(this)->Find(key));
+}
+
+Node& Node::Set(absl::string_view key, Node value) {
+  for (Entry& entry : table) {
+    if (entry.key == key) {
+      entry.where = value.where;
+      entry.value = std::move(value);
+      return entry.value;
+    }
+  }
+  std::string where = value.where;
+  table.push_back({std::string(key), std::move(where), std::move(value)});
+  return table.back().value;
+}
+
+const char* TypeName(Node::Type type) {
+  switch (type) {
+    case Node::Type::kBool:
+      return "a bool";
+    case Node::Type::kInt:
+      return "a whole number";
+    case Node::Type::kFloat:
+      return "a number with a point";
+    case Node::Type::kString:
+      return "text";
+    case Node::Type::kArray:
+      return "a list";
+    case Node::Type::kTable:
+      return "a table";
+    case Node::Type::kOther:
+      return "a date or time";
+  }
+  return "something unknown";
+}
+
+absl::StatusOr<Node> ParseToml(absl::string_view text, const std::string& file) {
+  const toml::parse_result result = toml::parse(std::string(text), file);
+  if (!result) {
+    return absl::InvalidArgumentError(absl::StrCat(Place(file, result.error().source().begin),
+                                                   ": not TOML: ", std::string(result.error().description())));
+  }
+  return Converter(file, nullptr).Convert(result.table());
+}
+
+absl::StatusOr<Node> ParseTomlFile(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) {
+    return absl::NotFoundError(absl::StrCat(path, ": is a folder; a file is wanted"));
+  }
+  std::ifstream in(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  if (!in.is_open() || in.bad()) {
+    return absl::NotFoundError(absl::StrCat(path, ": cannot be read: ", std::strerror(errno)));
+  }
+  return ParseToml(text, path);
+}
+
+absl::StatusOr<Node> ParseTomlValue(absl::string_view text, const std::string& where) {
+  const toml::parse_result result = toml::parse(absl::StrCat("value = ", text));
+  if (!result) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": '", text, "' is not a TOML value; text needs quotes: \"", text, "\""));
+  }
+  if (result.table().size() != 1) {
+    return absl::InvalidArgumentError(absl::StrCat(where, ": more than one value"));
+  }
+  return Converter("", &where).Convert(*result.table().get("value"));
+}
+
+std::string TomlKey(absl::string_view key) {
+  const bool bare = !key.empty() && std::all_of(key.begin(), key.end(), [](unsigned char c) {
+    return (c < 0x80 && std::isalnum(c)) || c == '_' || c == '-';
+  });
+  return bare ? std::string(key) : Quoted(key);
+}
+
+std::string ToToml(const Node& node) {
+  switch (node.type) {
+    case Node::Type::kBool:
+      return node.boolean ? "true" : "false";
+    case Node::Type::kInt:
+      return absl::StrCat(node.integer);
+    case Node::Type::kFloat:
+      return Number(node.number);
+    case Node::Type::kString:
+      return Quoted(node.text);
+    case Node::Type::kOther:
+      return node.text;
+    case Node::Type::kArray: {
+      std::string result = "[";
+      for (const Node& element : node.array) {
+        absl::StrAppend(&result, result.size() > 1 ? ", " : "", ToToml(element));
+      }
+      return result + "]";
+    }
+    case Node::Type::kTable: {
+      if (node.table.empty()) return "{}";
+      std::string result = "{ ";
+      for (const Entry& entry : node.table) {
+        absl::StrAppend(&result, result.size() > 2 ? ", " : "", TomlKey(entry.key), " = ",
+                        ToToml(entry.value));
+      }
+      return result + " }";
+    }
+  }
+  return "";
+}
+
+Node NodeFromJson(const nlohmann::json& json, const std::string& where) {
+  using Type = nlohmann::json::value_t;
+  switch (json.type()) {
+    case Type::boolean:
+      return Node::Bool(json.get<bool>(), where);
+    case Type::number_integer:
+    case Type::number_unsigned:
+      return Node::Int(json.get<int64_t>(), where);
+    case Type::number_float:
+      return Node::Float(json.get<double>(), where);
+    case Type::string:
+      return Node::String(json.get<std::string>(), where);
+    case Type::array: {
+      Node node = Node::MakeArray({}, where);
+      for (const auto& element : json) node.array.push_back(NodeFromJson(element, where));
+      return node;
+    }
+    case Type::object: {
+      Node node = Node::MakeTable(where);
+      for (const auto& [key, value] : json.items()) node.Set(key, NodeFromJson(value, where));
+      return node;
+    }
+    default: {
+      Node node;
+      node.type = Node::Type::kOther;
+      node.text = json.dump();
+      node.where = where;
+      return node;
+    }
+  }
+}
+
+nlohmann::json NodeToJson(const Node& node) {
+  switch (node.type) {
+    case Node::Type::kBool:
+      return node.boolean;
+    case Node::Type::kInt:
+      return node.integer;
+    case Node::Type::kFloat:
+      return node.number;
+    case Node::Type::kString:
+    case Node::Type::kOther:
+      return node.text;
+    case Node::Type::kArray: {
+      nlohmann::json json = nlohmann::json::array();
+      for (const Node& element : node.array) json.push_back(NodeToJson(element));
+      return json;
+    }
+    case Node::Type::kTable: {
+      nlohmann::json json = nlohmann::json::object();
+      for (const Entry& entry : node.table) json[entry.key] = NodeToJson(entry.value);
+      return json;
+    }
+  }
+  return nullptr;
+}
+
+Node NodeFromOption(const OptionValue& value, const std::string& where) {
+  if (const bool* b = std::get_if<bool>(&value)) return Node::Bool(*b, where);
+  if (const int64_t* i = std::get_if<int64_t>(&value)) return Node::Int(*i, where);
+  if (const double* d = std::get_if<double>(&value)) return Node::Float(*d, where);
+  if (const std::string* s = std::get_if<std::string>(&value)) return Node::String(*s, where);
+  return NodeFromOptions(*std::get<std::shared_ptr<const OptionTable>>(value), where);
+}
+
+Node NodeFromOptions(const OptionTable& options, const std::string& where) {
+  Node node = Node::MakeTable(where);
+  for (const auto& [key, value] : options.values) node.Set(key, NodeFromOption(value, where));
+  return node;
+}
+
+absl::StatusOr<OptionValue> OptionFromNode(const Node& node) {
+  switch (node.type) {
+    case Node::Type::kBool:
+      return OptionValue(node.boolean);
+    case Node::Type::kInt:
+      return OptionValue(node.integer);
+    case Node::Type::kFloat:
+      return OptionValue(node.number);
+    case Node::Type::kString:
+      return OptionValue(node.text);
+    case Node::Type::kTable: {
+      auto table = std::make_shared<OptionTable>();
+      for (const Entry& entry : node.table) {
+        absl::StatusOr<OptionValue> value = OptionFromNode(entry.value);
+        if (!value.ok()) return value.status();
+        table->values[entry.key] = *std::move(value);
+      }
+      return OptionValue(std::shared_ptr<const OptionTable>(std::move(table)));
+    }
+    default:
+      return absl::InvalidArgumentError(
+          absl::StrCat(node.where, ": ", TypeName(node.type), " cannot be the value of an option"));
+  }
+}
+
+}  // namespace qatlas::plugin
