@@ -1,0 +1,117 @@
+#include "chinchilla.h"
+
+#include <cmath>
+#include <vector>
+
+namespace qatlas_laws {
+namespace {
+
+using qatlas::LawParameter;
+using qatlas::LawSpec;
+
+// The start grid of Besiroglu et al. 2024 (arXiv 2404.10102), given there for log E, log A and log
+// B.
+std::vector<double> Exponentials(std::vector<double> logarithms) {
+  for (double& value : logarithms) value = std::exp(value);
+  return logarithms;
+}
+
+std::vector<qatlas::LawCovariate> Covariates() {
+  return {{"N", "parameters of the model", "parameters", 1}, {"D", "training tokens", "tokens", 1}};
+}
+
+LawParameter Floor() {
+  return {.name = "E",
+          .meaning = "loss that neither size nor data removes: the entropy of text",
+          .unit = "nats/token",
+          .lower = 0,
+          .starts = Exponentials({-1, -.5, 0, .5, 1}),
+          .linear = true,
+          .log = true,
+          .per = {},
+          .pins = {}};
+}
+LawParameter Factor(const char* name, const char* meaning, const char* unit) {
+  return {.name = name,
+          .meaning = meaning,
+          .unit = unit,
+          .lower = 0,
+          .starts = Exponentials({0, 5, 10, 15, 20, 25}),
+          .linear = true,
+          .log = true,
+          .per = {},
+          .pins = {}};
+}
+LawParameter Exponent(const char* name, const char* meaning) {
+  return {.name = name,
+          .meaning = meaning,
+          .unit = "",
+          .lower = 0,
+          .upper = 3,
+          .starts = {0, .5, 1, 1.5, 2},
+          .linear = false,
+          .log = false,
+          .per = {},
+          .pins = {}};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Chinchilla::Create(const qatlas::Options&) {
+  return std::make_unique<Chinchilla>();
+}
+
+LawSpec Chinchilla::MakeSpec() {
+  LawSpec spec;
+  spec.target = qatlas::kTargetLoss;
+  spec.formula = "E + A/N^alpha + B/D^beta";
+  spec.covariates = Covariates();
+  spec.parameters = {Floor(), Factor("A", "how much a small model loses", "nats/token"),
+                     Exponent("alpha", "exponent of size"),
+                     Factor("B", "how much little data loses", "nats/token"),
+                     Exponent("beta", "exponent of data")};
+  spec.presets = {
+      {"hoffmann-2022",
+       "Hoffmann et al. 2022, arXiv 2203.15556, parametric fit as printed",
+       {{"E", 1.69}, {"A", 406.4}, {"alpha", .34}, {"B", 410.7}, {"beta", .28}},
+       true,
+       "Rounded in print; rounding alone moves the loss by more than the fit's error."},
+      {"hoffmann-2022-exact",
+       "Hoffmann et al. 2022, from the paper's TeX via Besiroglu et al. 2024, arXiv 2404.10102",
+       {{"E", std::exp(.5267228)},
+        {"A", std::exp(6.0073404)},
+        {"alpha", .33917084},
+        {"B", std::exp(6.0179186)},
+        {"beta", .2849083}},
+       true,
+       "Unrounded."},
+      {"besiroglu-2024",
+       "Besiroglu et al. 2024, arXiv 2404.10102",
+       {{"E", 1.8172}, {"A", 482.01}, {"alpha", .3478}, {"B", 2085.43}, {"beta", .3658}},
+       true,
+       "Standard errors: E .03, A 124.58, alpha .02, B 1293.23, beta .02."},
+  };
+  return spec;
+}
+
+absl::StatusOr<std::unique_ptr<qatlas::LawForm>> ChinchillaTied::Create(const qatlas::Options&) {
+  return std::make_unique<ChinchillaTied>();
+}
+
+LawSpec ChinchillaTied::MakeSpec() {
+  LawSpec spec;
+  spec.target = qatlas::kTargetLoss;
+  spec.formula = "E + A/N^alpha + B/D^alpha";
+  spec.covariates = Covariates();
+  spec.parameters = {Floor(), Factor("A", "how much a small model loses", "nats/token"),
+                     Exponent("alpha", "exponent of size and of data"),
+                     Factor("B", "how much little data loses", "nats/token")};
+  spec.presets = {{"chen-2025",
+                   "Chen et al. 2025, arXiv 2505.14302",
+                   {{"E", 1.9279}, {"A", 237.7042}, {"alpha", .3022}, {"B", 596.2490}},
+                   true,
+                   "N counts the linears of the blocks alone, without embeddings."}};
+  return spec;
+}
+
+}  // namespace qatlas_laws
