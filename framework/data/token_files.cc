@@ -133,6 +133,7 @@ absl::StatusOr<TokenRun> OpenNpy(File file) {
   int64_t tokens = 0;
   const bool opened = absl::ConsumePrefix(&inside, "(");
   inside = inside.substr(0, inside.find(')'));
+  inside = absl::StripTrailingAsciiWhitespace(inside);
   absl::ConsumeSuffix(&inside, ",");
   if (!opened || !absl::SimpleAtoi(inside, &tokens)) {
     return Broken(*file, absl::StrCat("its shape is (", inside, "); token ids have one dimension"));
@@ -175,10 +176,13 @@ absl::Status CountIds(const TokenStore& store, int64_t total, const ProgressCall
           ++(*counts)[ids[i]];
           continue;
         }
+        const std::string where = absl::StrCat(run.file->path().string(), ": token ",
+                                               run.skipped + at + i, " has id ", ids[i]);
         return absl::InvalidArgumentError(
-            absl::StrCat(run.file->path().string(), ": token ", run.skipped + at + i, " has id ",
-                         ids[i], ", beyond the vocabulary of ", vocabulary,
-                         "; set vocabulary to at least ", ids[i] + 1, ", or check dtype"));
+            ids[i] < 0 ? absl::StrCat(where, ", and ids are not negative")
+                       : absl::StrCat(where, ", beyond the vocabulary of ", vocabulary,
+                                      "; set vocabulary to at least ", ids[i] + 1,
+                                      ", or check format and dtype"));
       }
       *done += here;
       if (progress) progress({"check", *done, total});
