@@ -1,0 +1,171 @@
+// qatlas run | status.
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "framework/cli/analysis.h"
+#include "framework/cli/progress.h"
+#include "framework/cli/recipes.h"
+#include "framework/cli/session.h"
+#include "framework/runs/execute.h"
+#include "framework/runs/plan.h"
+#include "framework/runs/source.h"
+#include "framework/runs/status.h"
+#include "framework/runs/study.h"
+
+namespace qatlas::cli {
+namespace {
+
+struct Arguments {
+  std::string recipe;
+  std::vector<std::string> overrides;
+  std::string store = "store";
+  std::string jobs = "auto";
+  std::string device = "cpu";
+  bool dry_run = false;
+  bool retry_failed = false;
+  bool no_report = false;
+};
+
+// A bad recipe is told apart from a failing disk.
+ExitCode CodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+    case absl::StatusCode::kNotFound:
+      return kBadInput;
+    default:
+      return kFailed;
+  }
+}
+
+runs::PlanOptions OptionsOfPlan(const Session& session, const Arguments& arguments, bool keep) {
+  runs::PlanOptions options;
+  options.device = arguments.device;
+  options.plugin_path = session.plugin_path;
+  options.retry_failed = arguments.retry_failed;
+  options.describe_options.keep = keep;
+  return options;
+}
+
+int DryRun(Session& session, const Arguments& arguments, const recipe::ResolvedRecipe& recipe, int jobs) {
+  auto plan = runs::MakePlan(recipe, runs::Store(arguments.store), OptionsOfPlan(session, arguments, false));
+  if (!plan.ok()) return session.Fail(CodeOf(plan.status()), plan.status());
+  if (session.json) return Session::Answer(runs::PlanToJson(*plan, jobs));
+  std::cout << runs::ShowPlan(*plan, jobs);
+  return kDone;
+}
+
+int Run(Session& session, const Arguments& arguments) {
+  int jobs = 0;
+  if (arguments.jobs != "auto" && (!absl::SimpleAtoi(arguments.jobs, &jobs) || jobs < 1)) {
+    return session.Fail(kUsage, absl::InvalidArgumentError(absl::StrCat(
+                                    "--jobs ", arguments.jobs, ": must be 'auto' or a number from 1")));
+  }
+  ExitCode code;
+  auto recipe = LoadRecipe(session, arguments.recipe, arguments.overrides, &code);
+  if (!recipe.ok()) return session.Fail(code, recipe.status());
+  if (arguments.dry_run) return DryRun(session, arguments, *recipe, jobs);
+
+  const runs::Store store(arguments.store);
+  if (absl::Status status = store.Create(); !status.ok()) return session.Fail(kFailed, status);
+  ProgressView progress(isatty(STDERR_FILENO) != 0);
+  auto facts = runs::PrepareData(recipe->data, store,
+                                 [&progress](const data::Progress& stage) { progress.OnData(stage); });
+  if (!facts.ok()) return session.Fail(CodeOf(facts.status()), facts.status());
+  runs::PlanOptions plan_options = OptionsOfPlan(session, arguments, true);
+  plan_options.data = *facts;
+  auto plan = runs::MakePlan(*recipe, store, plan_options);
+  if (!plan.ok()) return session.Fail(CodeOf(plan.status()), plan.status());
+  if (absl::Status status = runs::WriteStudyPlan(*plan, store); !status.ok()) {
+    return session.Fail(kFailed, status);
+  }
+  runs::ExecuteOptions execute;
+  execute.jobs = jobs;
+  execute.plugin_path = session.plugin_path;
+  auto report = runs::Execute(*plan, store, execute, &progress);
+  if (!report.ok()) return session.Fail(CodeOf(report.status()), report.status());
+
+  // What is finished is worth showing, also when the rest is not.
+  if (absl::Status status = runs::WriteStudyResults(*plan, store); !status.ok()) {
+    return session.Fail(kFailed, status);
+  }
+  nlohmann::json answer = {{"recipe", recipe->name},     {"trained", report->trained},
+                           {"failed", report->failed},   {"blocked", report->blocked},
+                           {"stopped", report->stopped}, {"study", store.StudyFolder(recipe->name).string()}};
+  std::string shown;
+  if (report->signal == 0 && !arguments.no_report) {
+    auto page = AnalyzeStudy(session, *recipe, *plan, store);
+    if (!page.ok()) return session.Fail(CodeOf(page.status()), page.status());
+    answer["report"] = page->string();
+    shown = absl::StrCat("report: ", page->string());
+  }
+  const int exit_code = report->ExitCode();
+  if (session.json) {
+    answer["exit_code"] = exit_code;
+    Session::Answer(answer);
+    return exit_code;
+  }
+  std::printf("%s: %lld segments trained, %lld failed, %lld left out because of these; %zu runs\n",
+              recipe->name.c_str(), static_cast<long long>(report->trained),
+              static_cast<long long>(report->failed), static_cast<long long>(report->blocked),
+              plan->runs.size());
+  if (report->signal != 0) {
+    std::printf("stopped by a signal; the same command goes on from the checkpoints\n");
+  }
+  if (!shown.empty()) std::printf("%s\n", shown.c_str());
+  return exit_code;
+}
+
+int Status(Session& session, const Arguments& arguments) {
+  ExitCode code;
+  auto recipe = LoadRecipe(session, arguments.recipe, arguments.overrides, &code);
+  if (!recipe.ok()) return session.Fail(code, recipe.status());
+  const runs::Store store(arguments.store);
+  runs::PlanOptions options = OptionsOfPlan(session, arguments, false);
+  options.describe = false;
+  auto plan = runs::MakePlan(*recipe, store, options);
+  if (!plan.ok()) return session.Fail(CodeOf(plan.status()), plan.status());
+  auto status = runs::GetStatus(*plan, store);
+  if (!status.ok()) return session.Fail(CodeOf(status.status()), status.status());
+  if (session.json) return Session::Answer(runs::StatusToJson(*status, *plan));
+  std::cout << runs::ShowStatus(*status, *plan);
+  return kDone;
+}
+
+}  // namespace
+
+void AddRunVerbs(CLI::App& app, Session& session) {
+  static Arguments arguments;
+  CLI::App* run = app.add_subcommand(
+      "run", "Train a recipe's missing segments, then decompose, fit, compare and report");
+  CLI::App* status = app.add_subcommand("status", "Where the runs of a recipe stand right now");
+  for (CLI::App* verb : {run, status}) {
+    verb->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")->required();
+    verb->add_option("OVERRIDES", arguments.overrides, "key.path=value, as TOML writes values");
+    verb->add_option("--store", arguments.store, "Folder of finished segments, shared by all recipes")
+        ->type_name("FOLDER")
+        ->capture_default_str();
+    verb->add_option("--device", arguments.device, "cpu, cuda or auto")
+        ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
+        ->capture_default_str();
+  }
+  run->add_option("--jobs", arguments.jobs,
+                  "Workers side by side; auto: as many as cores and memory allow. Changes how many run at\n"
+                  "once, never the threads of each")
+      ->capture_default_str();
+  run->add_flag("--dry-run", arguments.dry_run,
+                "Only say what would be trained and why, what is shared, and what it costs; writes nothing");
+  run->add_flag("--retry-failed", arguments.retry_failed,
+                "Try again also what failed in a way that should repeat itself (NaN, divergence)");
+  run->add_flag("--no-report", arguments.no_report, "Stop after training");
+  run->callback([&session] { session.verb = [&session] { return Run(session, arguments); }; });
+  status->callback([&session] { session.verb = [&session] { return Status(session, arguments); }; });
+}
+
+}  // namespace qatlas::cli
