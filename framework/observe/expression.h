@@ -17,9 +17,9 @@ namespace qatlas::observe {
 //   ||   &&   == != < <= > >= (no chains)   + -   * /   unary - !   ^ (right to left)
 // Operands: numbers (1e9, .5), texts in ' or " (no escapes), columns by name (letters, digits, _
 // and .; any other name in backquotes), calls:
-//   log log2 log10 exp sqrt abs floor round (number) -> number; min max (number, number) -> number
-//   if(condition, a, b) -> kind of a and b; missing(x) -> condition;
-//   contains(text, text) -> condition; text(number) -> text, shortest digits.
+//   log log2 log10 exp sqrt abs floor ceil round (number) -> number; min max (number, number) ->
+//   number if(condition, a, b) -> kind of a and b; missing(x) -> condition; contains(text, text) ->
+//   condition; text(number) -> text, shortest digits.
 // + also joins two texts. Kinds are checked before any row is computed: nothing is converted
 // silently. A missing number (NaN) stays missing through arithmetic; every comparison with it is
 // false, `!=` too, so that a row never passes a filter for want of a value.

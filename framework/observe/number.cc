@@ -13,7 +13,11 @@ std::string FormatNumber(double value) {
   if (std::isnan(value)) return "";
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   char buffer[32];
-  const std::to_chars_result end = std::to_chars(buffer, buffer + sizeof(buffer), value);
+  // A count reads better as 1000000 than as 1e+06.
+  const bool count = value == std::floor(value) && std::abs(value) < 1e15;
+  const std::to_chars_result end =
+      count ? std::to_chars(buffer, buffer + sizeof(buffer), value, std::chars_format::fixed)
+            : std::to_chars(buffer, buffer + sizeof(buffer), value);
   return std::string(buffer, end.ptr);
 }
 

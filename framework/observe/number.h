@@ -13,7 +13,8 @@ namespace qatlas::observe {
 // A number that is not known. Never 0 and never a default.
 inline constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
-// The shortest decimal text that reads back as `value`; "" for NaN, "inf" and "-inf".
+// The shortest decimal text that reads back as `value`, whole numbers below 1e15 without an
+// exponent; "" for NaN, "inf" and "-inf".
 std::string FormatNumber(double value);
 
 // Six significant digits, for messages.
