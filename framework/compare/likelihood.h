@@ -1,0 +1,49 @@
+// Proper likelihoods of a fit's residuals: densities that integrate to one, so that AICc, BIC and
+// the held-out log score can be compared between forms.
+#ifndef QATLAS_FRAMEWORK_COMPARE_LIKELIHOOD_H_
+#define QATLAS_FRAMEWORK_COMPARE_LIKELIHOOD_H_
+
+#include <vector>
+
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+#include "framework/fit/fit.h"
+
+namespace qatlas::compare {
+
+enum class NoiseModel {
+  kGaussian,
+  kStudentT,  // 4 degrees of freedom: outliers count less; scale fitted
+  kHuber,     // exp(-rho(r/s)) normalized, threshold 1.345 s (95% efficiency under Gaussian noise)
+};
+absl::StatusOr<NoiseModel> NoiseModelByName(absl::string_view name);
+const char* Name(NoiseModel model);
+
+// Noise is additive in the space of the fit's loss: in log space the density of the target carries
+// the Jacobian 1/y, so that fits in either space are comparable as densities of the target.
+struct Likelihood {
+  NoiseModel model = NoiseModel::kStudentT;
+  double scale = 0;            // maximum likelihood, in the residual's units
+  double log_likelihood = 0;   // sum, of the target
+  std::vector<double> by_row;  // [rows of the problem]
+};
+
+// Fits the scale to residuals and sums. FailedPrecondition when all residuals are 0 (noiseless data
+// have no likelihood).
+absl::StatusOr<Likelihood> FitLikelihood(const fit::Problem& problem,
+                                         const std::vector<double>& prediction, NoiseModel model);
+
+// Log density of targets at predictions for a known scale (held-out rows); rows are the problem's.
+std::vector<double> LogDensity(const fit::Problem& problem, const std::vector<double>& prediction,
+                               NoiseModel model, double scale);
+
+// AICc = 2k - 2 log L + 2k(k+1)/(n-k-1), infinite for n <= k + 1; BIC = k ln n - 2 log L.
+double Aicc(double log_likelihood, int64_t k, int64_t n);
+double Bic(double log_likelihood, int64_t k, int64_t n);
+// exp(-Δ/2) normalized; infinite criteria get weight 0 (all equal where all are infinite).
+std::vector<double> Weights(const std::vector<double>& criteria);
+
+}  // namespace qatlas::compare
+
+#endif  // QATLAS_FRAMEWORK_COMPARE_LIKELIHOOD_H_

@@ -1,0 +1,128 @@
+// Fitting: from a Problem to a FitResult.
+#ifndef QATLAS_FRAMEWORK_FIT_FIT_H_
+#define QATLAS_FRAMEWORK_FIT_FIT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <absl/status/statusor.h>
+
+#include "framework/fit/problem.h"
+
+namespace qatlas::fit {
+
+enum class LocalSearch {
+  kOwn,         // Levenberg-Marquardt on the analytic Jacobian, then BFGS where the loss is robust
+  kNloptLbfgs,  // NLopt's LD_LBFGS, with the same objective and gradient
+  kNloptSlsqp,  // NLopt's LD_SLSQP
+};
+
+struct FitOptions {
+  // Which starts are searched: the product of the spec's start values, over the parameters that are
+  // not solved in closed form. With `closed_form`, linear parameters get their (weighted least
+  // squares) optimum at every start and need no grid of their own.
+  bool closed_form = true;
+  // Of the starts, this many with the lowest objective are searched to their local optimum; 0: all.
+  int searched = 24;
+  int64_t max_starts = 200000;  // beyond, every k-th of the product is taken
+  LocalSearch local = LocalSearch::kOwn;
+  double tolerance = 1e-10;  // relative decrease of the objective at which a search ends
+  int max_iterations = 500;  // of one local search
+  int threads = 0;           // 0: as many as the machine has. Results do not depend on it
+  double level = .95;        // of the intervals from the covariance
+
+  // Every start of the product over all parameters, each searched to its optimum: Besiroglu et al.
+  // 2024.
+  static FitOptions EveryStart() {
+    FitOptions options;
+    options.closed_form = false;
+    options.searched = 0;
+    return options;
+  }
+};
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+// One parameter of a fit; values in natural units.
+struct Estimate {
+  std::string name;       // "alpha", "k[W4A4]"
+  std::string parameter;  // name in the form's spec
+  std::string category;
+  std::string meaning, unit;
+  double value = 0;
+  bool fixed = false;
+  bool log = false;                  // searched as a logarithm; its interval is symmetric there
+  bool at_bound = false;             // the optimum lies on a bound of the spec
+  double standard_error = 0;         // natural units; NaN where fixed or not identifiable
+  double search_standard_error = 0;  // of the logarithm where log; else as standard_error
+  Interval interval;                 // Student-t with n - p degrees of freedom, from the covariance
+};
+
+// How well the data determine the parameters.
+struct Identifiability {
+  bool identifiable = true;
+  // Of the weighted Jacobian at the optimum by search coordinates, columns scaled to unit length.
+  double condition = 0;
+  std::vector<double> singular_values;  // descending, of the scaled Jacobian
+  // The direction that the data leave most open: (parameter, component), unit length in search
+  // coordinates, largest first; components below .05 left out.
+  std::vector<std::pair<std::string, double>> open_direction;
+  double open_standard_error = 0;  // of the position along it, search units
+  std::string reason;              // one sentence: why not identifiable; empty otherwise
+};
+
+struct FitResult {
+  std::string form;
+  std::shared_ptr<const Problem> problem;
+  std::vector<double> values;       // of problem->parameters(), natural units
+  std::vector<double> coordinates;  // of the free ones, as searched
+  std::vector<Estimate> estimates;  // in the order of problem->parameters()
+  double objective = 0;
+
+  // By row of the problem.
+  std::vector<double> prediction;
+  std::vector<double> residual;  // target - prediction, natural units
+
+  double r_squared = 0;  // of the target, unweighted
+  double mean_relative_error =
+      0;                      // mean |target - prediction| / |target| over rows with target != 0
+  double rmse = 0;            // of the target
+  double residual_scale = 0;  // of the loss's residual: s with s² = 2·objective/(n-p) for squares,
+                              // the normalized median absolute deviation for Huber
+
+  int starts = 0;          // generated
+  int searched = 0;        // run to a local optimum
+  int agreeing = 0;        // of those, how many ended within 1e-6 (relative) of the best objective
+  int failed = 0;          // without a finite objective
+  int iterations = 0;      // of the best search
+  bool converged = false;  // the best search met its tolerance
+
+  // Covariance of the free coordinates as searched, [p][p]; empty where it cannot be computed.
+  std::vector<double> covariance;
+  Identifiability identifiability;
+  std::vector<std::string>
+      notes;  // sentences a reader must know: dropped rows, parameters at bounds
+};
+
+// Never returns a NaN: a problem without a finite optimum is an error (FailedPrecondition).
+absl::StatusOr<FitResult> Fit(const Problem& problem, const FitOptions& options = {});
+
+// One local search from given coordinates (problem.coordinates() of them), for refits. Only values,
+// coordinates, objective, iterations and converged are filled.
+struct Refit {
+  std::vector<double> coordinates;
+  double objective = 0;
+  int iterations = 0;
+  bool converged = false;
+};
+Refit FitFrom(const Problem& problem, absl::Span<const double> coordinates,
+              const FitOptions& options = {});
+
+}  // namespace qatlas::fit
+
+#endif  // QATLAS_FRAMEWORK_FIT_FIT_H_

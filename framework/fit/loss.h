@@ -1,0 +1,51 @@
+// What a fit minimizes.
+#ifndef QATLAS_FRAMEWORK_FIT_LOSS_H_
+#define QATLAS_FRAMEWORK_FIT_LOSS_H_
+
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
+
+namespace qatlas::fit {
+
+// Where the residual lives: r = (f - y)/se (se = 1 where no noise is given), or r = ln f - ln y.
+enum class Space { kLinear, kLog };
+// rho(r) = r²/2, or Huber's: r²/2 for |r| <= delta, delta (|r| - delta/2) beyond.
+enum class Shape { kSquare, kHuber };
+
+struct Loss {
+  Space space = Space::kLinear;
+  Shape shape = Shape::kSquare;
+  double delta = 1e-3;  // Huber's threshold, in the units of the residual
+
+  // "log-huber(0.001)", as results and messages name it.
+  std::string Name() const;
+};
+
+// The objective is the sum over rows of weight · rho(residual). Presets:
+//   "least-squares"      r²/2 on the target
+//   "huber"              Huber on the target, delta 1e-3
+//   "log-least-squares"  r²/2 on the logarithm: relative errors
+//   "log-huber"          Huber on the logarithm, delta 1e-3: the procedure of Hoffmann et al. 2022
+//   as
+//                        Besiroglu et al. 2024 (arXiv 2404.10102) state it
+// NotFound with the list of names.
+absl::StatusOr<Loss> LossByName(absl::string_view name);
+std::vector<std::string> LossNames();
+
+// What to do with rows whose target is 0 or less when the residual is a logarithm. δ can be
+// negative by noise alone; leaving such rows out biases the fit upwards, and the result says so.
+enum class NonPositive {
+  kRefuse,  // an error that names the first such row
+  kDrop,    // fit without them; FitResult::dropped counts them
+  kLinear,  // least squares (or Huber) on the target itself, for all rows
+};
+absl::StatusOr<NonPositive> NonPositiveByName(
+    absl::string_view name);  // "refuse", "drop", "linear"
+const char* Name(NonPositive policy);
+
+}  // namespace qatlas::fit
+
+#endif  // QATLAS_FRAMEWORK_FIT_LOSS_H_
