@@ -8,29 +8,37 @@
 #include <utility>
 
 #include "ATen/ATen.h"
+#include "ATen/core/grad_mode.h"
 #include "qatlas/check.h"
 #include "qatlas/quantizer.h"
 #include "qatlas/site.h"
 
 namespace qatlas {
 
-// y = Qx(x) Qw(W)ᵀ + b, where Qx and Qw are whatever is attached; with nothing attached a plain linear.
+// y = Qx(x) Qw(W)ᵀ + b, where Qx and Qw are whatever is attached; with nothing attached a plain
+// linear.
 class QuantizableLinear {
  public:
   // weight: [out, in] FP32 leaf; bias: [out] or undefined.
-  QuantizableLinear(int block, std::string role, at::Tensor weight, at::Tensor bias = {},
+  QuantizableLinear(int block, std::string role, at::Tensor weight, at::Tensor bias = at::Tensor(),
                     int expert = -1)
-      : block_(block), role_(std::move(role)), expert_(expert), weight_(std::move(weight)),
-        bias_(std::move(bias)), in_features_(weight_.size(1)), out_features_(weight_.size(0)) {}
+      : block_(block),
+        role_(std::move(role)),
+        expert_(expert),
+        weight_(std::move(weight)),
+        bias_(std::move(bias)),
+        in_features_(weight_.size(1)),
+        out_features_(weight_.size(0)) {}
 
-  // x: [..., in] FP32 or BF16 → [..., out] of the same dtype. The master weight is fake-quantized in
-  // FP32 and then cast to the dtype of x.
+  // x: [..., in] FP32 or BF16 → [..., out] of the same dtype. The master weight is fake-quantized
+  // in FP32 and then cast to the dtype of x.
   at::Tensor Forward(const at::Tensor& x) {
     if (input_observer_) input_observer_(*this, x);
     at::Tensor quantized = input_ ? input_->FakeQuantize(x) : x;
     if (operator_) return operator_->Forward(quantized, bias_);
     at::Tensor weight = QuantizedWeight();
-    if (weight.scalar_type() != quantized.scalar_type()) weight = weight.to(quantized.scalar_type());
+    if (weight.scalar_type() != quantized.scalar_type())
+      weight = weight.to(quantized.scalar_type());
     at::Tensor bias = bias_;
     if (bias.defined() && bias.scalar_type() != quantized.scalar_type()) {
       bias = bias.to(quantized.scalar_type());
@@ -38,8 +46,8 @@ class QuantizableLinear {
     return at::linear(quantized, weight, bias);
   }
 
-  // The weight as the forward pass uses it, [out, in] FP32. Without gradients (evaluation) it is computed
-  // once and kept until the weight changes or KeepQuantizedWeight(false) is called.
+  // The weight as the forward pass uses it, [out, in] FP32. Without gradients (evaluation) it is
+  // computed once and kept until the weight changes or KeepQuantizedWeight(false) is called.
   at::Tensor QuantizedWeight() {
     if (operator_) return operator_->EffectiveWeight();
     if (!weight_quantizer_) return weight_;
@@ -53,18 +61,20 @@ class QuantizableLinear {
   // Brackets an evaluation, in which neither weights nor quantizers change.
   void KeepQuantizedWeight(bool keep) {
     keep_quantized_weight_ = keep;
-    kept_weight_ = {};
+    kept_weight_ = at::Tensor();
   }
 
   // Attaching replaces what was there. An operator that does not keep the master weight frees it.
-  void SetInputQuantizer(std::shared_ptr<OperandQuantizer> quantizer) { input_ = std::move(quantizer); }
+  void SetInputQuantizer(std::shared_ptr<OperandQuantizer> quantizer) {
+    input_ = std::move(quantizer);
+  }
   void SetWeightQuantizer(std::shared_ptr<OperandQuantizer> quantizer) {
     weight_quantizer_ = std::move(quantizer);
-    kept_weight_ = {};
+    kept_weight_ = at::Tensor();
   }
   void SetOperator(std::shared_ptr<LinearOperator> op) {
     operator_ = std::move(op);
-    if (operator_ && !operator_->KeepsMasterWeight()) weight_ = {};
+    if (operator_ && !operator_->KeepsMasterWeight()) weight_ = at::Tensor();
   }
   // Restores an ordinary linear with this weight (merging).
   void SetWeight(at::Tensor weight) {
@@ -73,7 +83,7 @@ class QuantizableLinear {
     weight_ = std::move(weight);
     operator_.reset();
     weight_quantizer_.reset();
-    kept_weight_ = {};
+    kept_weight_ = at::Tensor();
   }
 
   // Sees the inputs before they are quantized (calibration, site statistics). Empty: none.

@@ -19,20 +19,21 @@ namespace qatlas {
 // Exact counts of a model, known without building it.
 struct ModelCounts {
   int64_t block_linears = 0;  // N of the scaling laws: weights of the blocks' linears
-  int64_t embedding = 0;      // token (and position) embeddings; with a tied head these are the head too
-  int64_t head = 0;           // an untied output head
-  int64_t other = 0;          // norms, biases
-  // Matrix products and attention, averaged over the tokens of a sequence of the given length; a causal
-  // model counts only the positions that a token sees. Training costs three times this.
+  int64_t embedding =
+      0;              // token (and position) embeddings; with a tied head these are the head too
+  int64_t head = 0;   // an untied output head
+  int64_t other = 0;  // norms, biases
+  // Matrix products and attention, averaged over the tokens of a sequence of the given length; a
+  // causal model counts only the positions that a token sees. Training costs three times this.
   double forward_flops_per_token = 0;
   int64_t Total() const { return block_linears + embedding + head + other; }
 };
 
 struct BuildContext {
   uint64_t seed = 0;
-  at::Device device = at::kCPU;          // at::kMeta: shapes only
-  at::ScalarType compute = at::kFloat;   // dtype of activations and matrix products
-  int64_t sequence_length = 0;           // longest sequence that will be fed
+  at::Device device = at::kCPU;         // at::kMeta: shapes only
+  at::ScalarType compute = at::kFloat;  // dtype of activations and matrix products
+  int64_t sequence_length = 0;          // longest sequence that will be fed
 };
 
 enum class LossReduction {
@@ -47,11 +48,12 @@ class Model {
 
   // tokens: [batch, time] int64 → [batch, time, vocabulary] FP32.
   virtual at::Tensor Logits(const at::Tensor& tokens) = 0;
-  // Cross-entropy in nats per token. tokens, targets: [batch, time] int64, targets[t] follows tokens[t].
+  // Cross-entropy in nats per token. tokens, targets: [batch, time] int64, targets[t] follows
+  // tokens[t].
   virtual at::Tensor Loss(const at::Tensor& tokens, const at::Tensor& targets,
                           LossReduction reduction) = 0;
-  // All parameters but those of quantizers: the weights of linears are "<linear name>.weight". An operator
-  // that freed its linear's weight takes it off this list.
+  // All parameters but those of quantizers: the weights of linears are "<linear name>.weight". An
+  // operator that freed its linear's weight takes it off this list.
   virtual std::vector<NamedParameter> Parameters() = 0;
   // The quantizable linears in order of execution; the model owns them.
   virtual std::vector<QuantizableLinear*> Linears() = 0;
@@ -66,7 +68,8 @@ class ModelBuilder {
   // Counts for sequences of this length.
   virtual ModelCounts Counts(int64_t sequence_length) const = 0;
   virtual int64_t VocabularySize() const = 0;
-  // Initial values depend on the seed and each parameter's name alone, not on the order of creation.
+  // Initial values depend on the seed and each parameter's name alone, not on the order of
+  // creation.
   virtual absl::StatusOr<std::unique_ptr<Model>> Build(const BuildContext& context) const = 0;
 };
 

@@ -1,11 +1,14 @@
 // Quantizers: components that turn a linear layer into a quantized one.
 //
-// Plugin and instance are kept apart. A Quantizer is the configured component: stateless, one for each
-// rule of a scheme. Attached to a site it gives an instance that owns whatever is trained or kept there:
-//   * an OperandQuantizer is a fake-quantizing map of one operand; the SDK composes the linear from the
-//     maps of its two operands (linear.h). Integer and block formats, learned steps, binary and mixed
-//     formats are of this kind.
-//   * a LinearOperator owns the whole linear: it may replace the weight's parametrization (LR-QAT, PB-LLM,
+// Plugin and instance are kept apart. A Quantizer is the configured component: stateless, one for
+// each rule of a scheme. Attached to a site it gives an instance that owns whatever is trained or
+// kept there:
+//   * an OperandQuantizer is a fake-quantizing map of one operand; the SDK composes the linear from
+//   the
+//     maps of its two operands (linear.h). Integer and block formats, learned steps, binary and
+//     mixed formats are of this kind.
+//   * a LinearOperator owns the whole linear: it may replace the weight's parametrization (LR-QAT,
+//   PB-LLM,
 //     A2Q), recompute the quantized weight in the backward pass, or rotate both operands (QuEST).
 // docs/sdk.md shows how each published method maps to these.
 #ifndef QATLAS_QUANTIZER_H_
@@ -28,24 +31,25 @@
 namespace qatlas {
 
 // What a quantizer wants to see of a site's inputs before it is attached. The host runs calibration
-// batches through the model as it is at that moment (training data, fixed order) and passes the result.
+// batches through the model as it is at that moment (training data, fixed order) and passes the
+// result.
 struct CalibrationNeeds {
-  int64_t tokens = 0;      // how many tokens to run; 0: no calibration
-  int64_t sample_rows = 0; // how many input rows to keep (evenly spread over the tokens)
-  bool hessian = false;    // H = 2 XᵀX / n, [in, in] FP32, over all the tokens
-  // Attach the sites in order of execution, each calibrated with those before it already quantized (as
-  // GPTQ-like methods want); false: all sites see the model as it was.
+  int64_t tokens = 0;       // how many tokens to run; 0: no calibration
+  int64_t sample_rows = 0;  // how many input rows to keep (evenly spread over the tokens)
+  bool hessian = false;     // H = 2 XᵀX / n, [in, in] FP32, over all the tokens
+  // Attach the sites in order of execution, each calibrated with those before it already quantized
+  // (as GPTQ-like methods want); false: all sites see the model as it was.
   bool sequential = false;
 };
 
 // Statistics of the inputs of one linear, [tokens, in_features], FP32.
 struct CalibrationStatistics {
   int64_t tokens = 0;
-  at::Tensor samples;   // [sample_rows, in], or undefined
-  at::Tensor hessian;   // [in, in], or undefined
-  at::Tensor mean_abs;  // scalar: mean |x|
+  at::Tensor samples;           // [sample_rows, in], or undefined
+  at::Tensor hessian;           // [in, in], or undefined
+  at::Tensor mean_abs;          // scalar: mean |x|
   at::Tensor feature_mean_abs;  // [in]: mean |x| per feature
-  at::Tensor max_abs;   // [in]: max |x| per feature
+  at::Tensor max_abs;           // [in]: max |x| per feature
 };
 
 // Sums a tensor over the ranks of a data-parallel run, in place. Null when there is one rank.
@@ -62,17 +66,18 @@ struct AttachContext {
   int expert = -1;
   int64_t in_features = 0;
   int64_t out_features = 0;
-  at::Tensor weight;  // [out, in] FP32 master weight
-  at::Tensor bias;    // [out] or undefined
+  at::Tensor weight;                                   // [out, in] FP32 master weight
+  at::Tensor bias;                                     // [out] or undefined
   const CalibrationStatistics* calibration = nullptr;  // set when CalibrationNeeds asked for it
   // The state of an earlier instance of this site follows: the host copies it into Parameters() and
-  // Buffers() right after attaching and calls AfterRestore(). There is no calibration then, and the values
-  // of `weight` mean nothing; shapes must come out as they were.
+  // Buffers() right after attaching and calls AfterRestore(). There is no calibration then, and the
+  // values of `weight` mean nothing; shapes must come out as they were.
   bool restoring = false;
-  // The quantizer that the scheme gives to the linear's other operand; null: full precision. A weight
-  // format with a constraint that depends on the input's width (AXE) reads NominalBits() here.
+  // The quantizer that the scheme gives to the linear's other operand; null: full precision. A
+  // weight format with a constraint that depends on the input's width (AXE) reads NominalBits()
+  // here.
   const Quantizer* other_operand = nullptr;
-  uint64_t seed = 0;  // for whatever the instance draws at random; differs from site to site
+  uint64_t seed = 0;        // for whatever the instance draws at random; differs from site to site
   int64_t total_steps = 0;  // optimizer steps of the segment that starts now
   SumAcrossRanks sum_across_ranks;
 
@@ -83,19 +88,20 @@ struct AttachContext {
 
 // What changes from step to step.
 struct StepInfo {
-  int64_t step = 0;        // optimizer steps since the quantizer was attached
-  int64_t total_steps = 0; // of this segment
+  int64_t step = 0;         // optimizer steps since the quantizer was attached
+  int64_t total_steps = 0;  // of this segment
   double learning_rate = 0;
 };
 
-// What all instances have. The default implementations suit an instance without state. An instance that
-// must tell training from evaluation (running statistics, noise) asks at::GradMode::is_enabled(): the host
-// evaluates without gradients.
+// What all instances have. The default implementations suit an instance without state. An instance
+// that must tell training from evaluation (running statistics, noise) asks
+// at::GradMode::is_enabled(): the host evaluates without gradients.
 class Attached {
  public:
   virtual ~Attached() = default;
 
-  // Trainable parameters and their groups. The tensors are the very ones that the forward pass uses.
+  // Trainable parameters and their groups. The tensors are the very ones that the forward pass
+  // uses.
   virtual std::vector<NamedParameter> Parameters() { return {}; }
   // State that is saved beside the parameters and restored by copying into these tensors.
   virtual std::vector<NamedTensor> Buffers() { return {}; }
@@ -107,9 +113,9 @@ class Attached {
   virtual absl::Status AfterRestore() { return absl::OkStatus(); }
 };
 
-// A fake-quantizing map of one operand. The tensor is [..., features] with the reduction dimension last,
-// for weights ([out, in]) and inputs ([tokens..., in]) alike; FP32 or BF16. Results have the shape and
-// dtype of the argument.
+// A fake-quantizing map of one operand. The tensor is [..., features] with the reduction dimension
+// last, for weights ([out, in]) and inputs ([tokens..., in]) alike; FP32 or BF16. Results have the
+// shape and dtype of the argument.
 class OperandQuantizer : public Attached {
  public:
   // Fake-quantizes with a gradient (straight-through or whatever the method defines).
@@ -121,13 +127,13 @@ class OperandQuantizer : public Attached {
   virtual double BitsPerElement(int64_t rows, int64_t features) const = 0;
 };
 
-// A linear that a quantizer owns. x is [..., in]; the result [..., out]. When the scheme gives the input
-// to another quantizer, x arrives fake-quantized.
+// A linear that a quantizer owns. x is [..., in]; the result [..., out]. When the scheme gives the
+// input to another quantizer, x arrives fake-quantized.
 class LinearOperator : public Attached {
  public:
   virtual at::Tensor Forward(const at::Tensor& x, const at::Tensor& bias) = 0;
-  // Whether the master weight is still a parameter of the run. An operator that returns false holds its
-  // own parametrization, and the host frees the master weight and its optimizer state.
+  // Whether the master weight is still a parameter of the run. An operator that returns false holds
+  // its own parametrization, and the host frees the master weight and its optimizer state.
   virtual bool KeepsMasterWeight() const { return true; }
   // The weight that an ordinary linear would need to give the same outputs, [out, in] FP32.
   virtual at::Tensor EffectiveWeight() = 0;
@@ -135,7 +141,8 @@ class LinearOperator : public Attached {
   virtual absl::StatusOr<Encoded> EncodeWeight() = 0;
   virtual absl::StatusOr<at::Tensor> Decode(const Encoded& encoded) = 0;
   virtual double BitsPerWeight() const = 0;
-  // Stored bits per element of the input where the operator quantizes it itself (QuEST); 0: it does not.
+  // Stored bits per element of the input where the operator quantizes it itself (QuEST); 0: it does
+  // not.
   virtual double BitsPerInput() const { return 0; }
 };
 
@@ -153,9 +160,10 @@ class Quantizer {
 
   virtual CalibrationNeeds Calibration(const char* /*operand*/) const { return {}; }
 
-  // Checks that the options fit a linear of this shape, without allocating. Called for every site at
-  // planning time: "group = 48 does not divide the 128 input features of fc2".
-  virtual absl::Status Check(const char* operand, int64_t in_features, int64_t out_features) const = 0;
+  // Checks that the options fit a linear of this shape, without allocating. Called for every site
+  // at planning time: "group = 48 does not divide the 128 input features of fc2".
+  virtual absl::Status Check(const char* operand, int64_t in_features,
+                             int64_t out_features) const = 0;
 
   // Attaches to one operand ("weight" or "input").
   virtual absl::StatusOr<std::unique_ptr<OperandQuantizer>> AttachOperand(

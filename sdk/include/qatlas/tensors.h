@@ -20,7 +20,8 @@ struct NamedParameter {
   at::Tensor tensor;            // FP32 leaf that requires a gradient
   std::string group = "model";  // optimizer group; a recipe sets a group's values by this name
   bool weight_decay = true;
-  // Peak learning rate of the parameter; NaN takes the run's own. It follows the run's schedule, scaled.
+  // Peak learning rate of the parameter; NaN takes the run's own. It follows the run's schedule,
+  // scaled.
   double learning_rate = std::numeric_limits<double>::quiet_NaN();
 };
 
@@ -30,13 +31,14 @@ struct NamedTensor {
   at::Tensor tensor;
 };
 
-// A tensor in the form that a deployment stores. The layout says how the tensors combine, and is one
-// of the names in docs/sdk.md ("int-group", "int4-packed-group", "int-affine-group", "levels-group",
-// "two-level-scale", "bitmap", "rotated") or a plugin's own, with its documentation.
+// A tensor in the form that a deployment stores. The layout says how the tensors combine, and is
+// one of the names in docs/sdk.md ("int-group", "int4-packed-group", "int-affine-group",
+// "levels-group", "two-level-scale", "bitmap", "rotated") or a plugin's own, with its
+// documentation.
 struct Encoded {
   std::string layout;
-  std::map<std::string, at::Tensor> tensors;          // "codes", "scales", "offsets", "bitmap", ...
-  std::map<std::string, std::string> attributes;      // "bits" -> "4", "group" -> "64", ...
+  std::map<std::string, at::Tensor> tensors;      // "codes", "scales", "offsets", "bitmap", ...
+  std::map<std::string, std::string> attributes;  // "bits" -> "4", "group" -> "64", ...
 };
 
 }  // namespace qatlas
