@@ -12,7 +12,8 @@
 
 namespace qatlas::train {
 
-// A file under construction at `path` + ".tmp". Destroyed without Commit() it removes what it wrote.
+// A file under construction at `path` + ".tmp". Destroyed without Commit() it removes what it
+// wrote.
 class AtomicFile {
  public:
   static absl::StatusOr<std::unique_ptr<AtomicFile>> Create(const std::filesystem::path& path);

@@ -46,8 +46,8 @@ struct AttachRequest {
   uint64_t seed = 0;
   int64_t step = 0;         // of the run, where fresh quantizers are attached
   int64_t total_steps = 0;  // AttachContext::total_steps
-  // Sites of the checkpoint that the weights came from. Where the key is the same, the site is attached
-  // for restoring; the caller then restores it.
+  // Sites of the checkpoint that the weights came from. Where the key is the same, the site is
+  // attached for restoring; the caller then restores it.
   std::map<std::string, SavedSite> saved;
   // Undefined source: no values (the meta device), hence no calibration.
   CalibrationData calibration;
@@ -58,7 +58,8 @@ absl::StatusOr<std::vector<AttachedSite>> AttachQuantizers(Model& model,
                                                            const std::vector<LinearPlan>& plans,
                                                            const AttachRequest& request);
 
-// Takes every quantizer off: plain linears again. Operators that freed their weight cannot be undone.
+// Takes every quantizer off: plain linears again. Operators that freed their weight cannot be
+// undone.
 void Detach(const std::vector<LinearPlan>& plans);
 
 // A number for a site's random draws: depends on the seed and the name alone.

@@ -48,7 +48,8 @@ class Observer {
   }
 
  private:
-  // Row floor(i * expected / wanted) for i = 0 ..: evenly spread, decided without knowing the values.
+  // Row floor(i * expected / wanted) for i = 0 ..: evenly spread, decided without knowing the
+  // values.
   void Sample(const at::Tensor& rows) {
     const int64_t wanted = std::min(needs_.sample_rows, expected_rows_);
     std::vector<int64_t> picked;

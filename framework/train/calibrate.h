@@ -13,7 +13,8 @@
 
 namespace qatlas::train {
 
-// The batches that calibration sees: training sequences from the step at which quantizers are attached.
+// The batches that calibration sees: training sequences from the step at which quantizers are
+// attached.
 struct CalibrationData {
   SequenceSource source;
   int64_t first_sequence = 0;
@@ -25,9 +26,9 @@ struct CalibrationData {
 // What both operands' quantizers of a linear need, taken together.
 CalibrationNeeds Combine(const CalibrationNeeds& a, const CalibrationNeeds& b);
 
-// Runs the model without gradients over as many tokens as the neediest linear asks for; each linear is
-// observed for its own number of tokens (whole sequences, rounded up), in FP32. A linear that sees fewer
-// rows than sequences have tokens (an expert) reports the rows it saw as `tokens`.
+// Runs the model without gradients over as many tokens as the neediest linear asks for; each linear
+// is observed for its own number of tokens (whole sequences, rounded up), in FP32. A linear that
+// sees fewer rows than sequences have tokens (an expert) reports the rows it saw as `tokens`.
 std::map<const QuantizableLinear*, CalibrationStatistics> Calibrate(
     Model& model, const std::map<QuantizableLinear*, CalibrationNeeds>& needs,
     const CalibrationData& data);

@@ -24,8 +24,9 @@ void CopyInto(const SafetensorsFile& file, const std::string& name, at::Tensor t
     return;
   }
   if (value->sizes() != target.sizes()) {
-    problems->push_back(absl::StrCat("'", name, "' has shape [", absl::StrJoin(value->sizes(), ", "),
-                                     "], [", absl::StrJoin(target.sizes(), ", "), "] is needed"));
+    problems->push_back(absl::StrCat("'", name, "' has shape [",
+                                     absl::StrJoin(value->sizes(), ", "), "], [",
+                                     absl::StrJoin(target.sizes(), ", "), "] is needed"));
     return;
   }
   if (at::isFloatingType(value->scalar_type()) != at::isFloatingType(target.scalar_type())) {
@@ -39,8 +40,8 @@ void CopyInto(const SafetensorsFile& file, const std::string& name, at::Tensor t
 
 absl::Status Report(const SafetensorsFile& file, const std::vector<std::string>& problems) {
   if (problems.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(file.path().string(), " does not fit this segment: ",
-                                                 absl::StrJoin(problems, "; ")));
+  return absl::InvalidArgumentError(absl::StrCat(
+      file.path().string(), " does not fit this segment: ", absl::StrJoin(problems, "; ")));
 }
 
 absl::Status NotOurs(const SafetensorsFile& file, const std::string& what) {
@@ -52,7 +53,8 @@ absl::Status NotOurs(const SafetensorsFile& file, const std::string& what) {
 
 absl::StatusOr<CheckpointInfo> ReadCheckpointInfo(const SafetensorsFile& file) {
   const auto& metadata = file.metadata();
-  for (const char* key : {"format", "step", "trajectory", "segment", "quantizers", "updates", "logs"}) {
+  for (const char* key :
+       {"format", "step", "trajectory", "segment", "quantizers", "updates", "logs"}) {
     if (metadata.count(key) == 0) {
       return NotOurs(file, absl::StrCat("its metadata has no '", key, "'"));
     }
@@ -62,7 +64,8 @@ absl::StatusOr<CheckpointInfo> ReadCheckpointInfo(const SafetensorsFile& file) {
     return NotOurs(file, absl::StrCat("its format is ", metadata.at("format"), ", this is ",
                                       kCheckpointFormat));
   }
-  if (!absl::SimpleAtoi(metadata.at("step"), &info.step)) return NotOurs(file, "its step is no number");
+  if (!absl::SimpleAtoi(metadata.at("step"), &info.step))
+    return NotOurs(file, "its step is no number");
   info.trajectory = metadata.at("trajectory");
   info.segment = metadata.at("segment");
   const auto quantizers = nlohmann::json::parse(metadata.at("quantizers"), nullptr, false);

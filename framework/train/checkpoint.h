@@ -1,13 +1,15 @@
 // Checkpoints: everything that a training needs to go on, as one safetensors file.
 //
 //   model.<name>                parameters of the model, FP32
-//   merged.<linear>.weight      weights that a quantizer's own parametrization replaced, as an ordinary linear
+//   merged.<linear>.weight      weights that a quantizer's own parametrization replaced, as an
+//   ordinary linear
 //                               would need them: what another scheme starts from
 //   quantizer.<site>.<name>     parameters and buffers of the quantizers
 //   adam.m.<p>, adam.v.<p>      moments; <p> is one of the names above
 //   train.losses                state of the loss tracker, FP64
 // Metadata: format, step, trajectory, segment, and JSON texts `quantizers` (site → key and step of
-// attaching), `updates` (parameter → optimizer updates) and `logs` (bytes of the log files at this step).
+// attaching), `updates` (parameter → optimizer updates) and `logs` (bytes of the log files at this
+// step).
 #ifndef QATLAS_FRAMEWORK_TRAIN_CHECKPOINT_H_
 #define QATLAS_FRAMEWORK_TRAIN_CHECKPOINT_H_
 
@@ -37,13 +39,14 @@ struct CheckpointInfo {
 // Reads the metadata. Errors: not one of ours, or of another format version.
 absl::StatusOr<CheckpointInfo> ReadCheckpointInfo(const SafetensorsFile& file);
 
-// Writes a checkpoint atomically. `info.quantizers` and `info.updates` are filled in from the trainee.
+// Writes a checkpoint atomically. `info.quantizers` and `info.updates` are filled in from the
+// trainee.
 absl::Status WriteCheckpoint(const std::filesystem::path& path, Trainee& trainee,
                              const LossTracker& losses, CheckpointInfo info);
 
-// Copies parameters of the model from a checkpoint, or from somebody else's file. A weight that is missing
-// under its name is looked for among the merged ones. Errors name every tensor that is missing and the
-// shapes of those that do not fit.
+// Copies parameters of the model from a checkpoint, or from somebody else's file. A weight that is
+// missing under its name is looked for among the merged ones. Errors name every tensor that is
+// missing and the shapes of those that do not fit.
 absl::Status LoadModel(const SafetensorsFile& file, bool foreign, Model& model);
 // Restores the quantizers whose state the file has (see AttachRequest::saved).
 absl::Status LoadQuantizers(const SafetensorsFile& file, const CheckpointInfo& info,

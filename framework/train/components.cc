@@ -46,8 +46,7 @@ absl::StatusOr<QuantizerComponent> PluginComponents::MakeQuantizer(
                           plugin::Create<Quantizer>(catalog_, use.component, use.options));
   QuantizerComponent result;
   result.quantizer = std::move(quantizer);
-  result.abilities.insert(found.declaration->abilities.begin(),
-                          found.declaration->abilities.end());
+  result.abilities.insert(found.declaration->abilities.begin(), found.declaration->abilities.end());
   return result;
 }
 

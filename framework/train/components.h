@@ -1,5 +1,5 @@
-// Where models and quantizers come from. The loop knows this interface only: the worker fills it from
-// plugins, tests with classes of their own.
+// Where models and quantizers come from. The loop knows this interface only: the worker fills it
+// from plugins, tests with classes of their own.
 #ifndef QATLAS_FRAMEWORK_TRAIN_COMPONENTS_H_
 #define QATLAS_FRAMEWORK_TRAIN_COMPONENTS_H_
 
@@ -34,8 +34,8 @@ class Components {
   virtual nlohmann::ordered_json Provenance() const { return nlohmann::ordered_json::array(); }
 };
 
-// Components of the plugins in `folders`. A component whose numerics version is not the one that the
-// segment was planned with is refused: its results would be filed under a wrong identity.
+// Components of the plugins in `folders`. A component whose numerics version is not the one that
+// the segment was planned with is refused: its results would be filed under a wrong identity.
 class PluginComponents : public Components {
  public:
   explicit PluginComponents(const std::vector<std::string>& folders);

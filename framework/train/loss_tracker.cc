@@ -19,7 +19,8 @@ constexpr int64_t kHeader = 3;
 
 }  // namespace
 
-LossTracker::LossTracker(int64_t window) : window_(static_cast<size_t>(std::max<int64_t>(1, window))) {}
+LossTracker::LossTracker(int64_t window)
+    : window_(static_cast<size_t>(std::max<int64_t>(1, window))) {}
 
 absl::Status LossTracker::Add(int64_t step, double loss, double gradient_norm) {
   if (!std::isfinite(loss)) {

@@ -11,9 +11,9 @@
 namespace qatlas::train {
 
 // Losses of the steps of one trajectory. The smoothed loss is the mean over the last `window` steps
-// (fewer at the start). Diverged: the mean of the last 32 losses stays more than 1 nat above the mean of
-// the trajectory's first 16 for 100 steps on end. The state is saved whole, so that a resumed training
-// reports and ends exactly as one that was not interrupted.
+// (fewer at the start). Diverged: the mean of the last 32 losses stays more than 1 nat above the
+// mean of the trajectory's first 16 for 100 steps on end. The state is saved whole, so that a
+// resumed training reports and ends exactly as one that was not interrupted.
 class LossTracker {
  public:
   explicit LossTracker(int64_t window);

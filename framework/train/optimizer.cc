@@ -14,8 +14,8 @@ TrainedParameter Decide(const std::string& prefix, const NamedParameter& paramet
   TrainedParameter result;
   result.name = absl::StrCat(prefix, parameter.name);
   result.tensor = parameter.tensor;
-  result.peak_learning_rate = std::isnan(parameter.learning_rate) ? trajectory.peak_learning_rate
-                                                                  : parameter.learning_rate;
+  result.peak_learning_rate =
+      std::isnan(parameter.learning_rate) ? trajectory.peak_learning_rate : parameter.learning_rate;
   bool decays = parameter.weight_decay;
   if (auto group = trajectory.groups.find(parameter.group); group != trajectory.groups.end()) {
     result.peak_learning_rate = group->second.learning_rate.value_or(result.peak_learning_rate);

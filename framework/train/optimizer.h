@@ -1,4 +1,5 @@
-// AdamW (Loshchilov and Hutter, arXiv 1711.05101) over groups of parameters, by ATen's fused kernel.
+// AdamW (Loshchilov and Hutter, arXiv 1711.05101) over groups of parameters, by ATen's fused
+// kernel.
 #ifndef QATLAS_FRAMEWORK_TRAIN_OPTIMIZER_H_
 #define QATLAS_FRAMEWORK_TRAIN_OPTIMIZER_H_
 
@@ -17,7 +18,7 @@ namespace qatlas::train {
 
 // A parameter with everything decided: what its owner asked for, overridden by the recipe's group.
 struct TrainedParameter {
-  std::string name;  // with its prefix, as in a checkpoint: "model.embedding.weight"
+  std::string name;   // with its prefix, as in a checkpoint: "model.embedding.weight"
   at::Tensor tensor;  // FP32 leaf
   double peak_learning_rate = 0;
   double weight_decay = 0;
@@ -31,13 +32,14 @@ class AdamW {
  public:
   AdamW(std::vector<TrainedParameter> parameters, const recipe::OptimizerSettings& settings);
 
-  // Drops the gradients, so that the backward pass hands over its own tensors instead of adding to zeros.
+  // Drops the gradients, so that the backward pass hands over its own tensors instead of adding to
+  // zeros.
   void ClearGradients();
   // Global 2-norm of all gradients, FP32 scalar on the parameters' device.
   at::Tensor GradientNorm() const;
-  // One update with every group's peak learning rate times `schedule`. Gradients are scaled down to the
-  // global norm `clip` of the settings where `norm` (of GradientNorm) is above. Parameters without a
-  // gradient keep their value and moments.
+  // One update with every group's peak learning rate times `schedule`. Gradients are scaled down to
+  // the global norm `clip` of the settings where `norm` (of GradientNorm) is above. Parameters
+  // without a gradient keep their value and moments.
   void Step(double schedule, const at::Tensor& norm);
 
   const std::vector<TrainedParameter>& parameters() const { return parameters_; }

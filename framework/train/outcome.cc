@@ -81,9 +81,8 @@ absl::Status CatchTorch(const std::function<absl::Status()>& work) {
 
 absl::Status WriteFailure(const std::filesystem::path& folder, const absl::Status& status,
                           int64_t step) {
-  nlohmann::ordered_json json = {{"kind", FailureKind(status)},
-                                 {"message", std::string(status.message())},
-                                 {"step", step}};
+  nlohmann::ordered_json json = {
+      {"kind", FailureKind(status)}, {"message", std::string(status.message())}, {"step", step}};
   return WriteFileAtomically(folder / "failed.json", json.dump(2) + "\n");
 }
 

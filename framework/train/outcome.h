@@ -14,7 +14,8 @@ namespace qatlas::train {
 
 // Exit codes of qatlas-train.
 inline constexpr int kExitDone = 0;
-inline constexpr int kExitUserError = 3;       // bad spec, unknown plugin, a checkpoint that does not fit
+inline constexpr int kExitUserError =
+    3;  // bad spec, unknown plugin, a checkpoint that does not fit
 inline constexpr int kExitTrainingFailed = 4;  // NaN, divergence, out of memory
 inline constexpr int kExitIo = 5;              // input and output, disk full
 inline constexpr int kExitStopped = 75;        // by a signal, with a resume checkpoint written

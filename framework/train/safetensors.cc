@@ -29,13 +29,20 @@ struct DtypeName {
   at::ScalarType dtype;
 };
 constexpr DtypeName kDtypes[] = {
-    {"F64", at::kDouble},          {"F32", at::kFloat},
-    {"F16", at::kHalf},            {"BF16", at::kBFloat16},
-    {"I64", at::kLong},            {"I32", at::kInt},
-    {"I16", at::kShort},           {"I8", at::kChar},
-    {"U8", at::kByte},             {"BOOL", at::kBool},
-    {"U16", at::kUInt16},          {"U32", at::kUInt32},
-    {"U64", at::kUInt64},          {"F8_E4M3", at::kFloat8_e4m3fn},
+    {"F64", at::kDouble},
+    {"F32", at::kFloat},
+    {"F16", at::kHalf},
+    {"BF16", at::kBFloat16},
+    {"I64", at::kLong},
+    {"I32", at::kInt},
+    {"I16", at::kShort},
+    {"I8", at::kChar},
+    {"U8", at::kByte},
+    {"BOOL", at::kBool},
+    {"U16", at::kUInt16},
+    {"U32", at::kUInt32},
+    {"U64", at::kUInt64},
+    {"F8_E4M3", at::kFloat8_e4m3fn},
     {"F8_E5M2", at::kFloat8_e5m2},
 };
 
@@ -156,9 +163,10 @@ absl::Status SafetensorsFile::ParseHeader() {
     }
     Entry entry;
     const nlohmann::json& dtype = value["dtype"];
-    const DtypeName* known = std::find_if(
-        std::begin(kDtypes), std::end(kDtypes),
-        [&](const DtypeName& d) { return dtype.is_string() && dtype.get_ref<const std::string&>() == d.name; });
+    const DtypeName* known =
+        std::find_if(std::begin(kDtypes), std::end(kDtypes), [&](const DtypeName& d) {
+          return dtype.is_string() && dtype.get_ref<const std::string&>() == d.name;
+        });
     if (known == std::end(kDtypes)) return wrong("unknown dtype ", dtype.dump());
     entry.dtype = known->dtype;
     if (!value["shape"].is_array()) return wrong("its shape is not an array");
@@ -224,7 +232,8 @@ absl::StatusOr<at::Tensor> SafetensorsFile::Read(const std::string& name) const 
     std::memcpy(copy.mutable_data_ptr(), bytes, entry.end - entry.begin);
     return copy;
   }
-  return at::from_blob(bytes, entry.shape, [keep = mapping_](void*) {}, options);
+  return at::from_blob(
+      bytes, entry.shape, [keep = mapping_](void*) {}, options);
 }
 
 absl::Status WriteSafetensors(const std::filesystem::path& path,

@@ -1,6 +1,6 @@
-// Tensors in files of the safetensors format (https://github.com/huggingface/safetensors): 8 bytes with
-// the length of a JSON header, the header, the bytes of the tensors. Holds data only; nothing in such a
-// file can run.
+// Tensors in files of the safetensors format (https://github.com/huggingface/safetensors): 8 bytes
+// with the length of a JSON header, the header, the bytes of the tensors. Holds data only; nothing
+// in such a file can run.
 #ifndef QATLAS_FRAMEWORK_TRAIN_SAFETENSORS_H_
 #define QATLAS_FRAMEWORK_TRAIN_SAFETENSORS_H_
 
@@ -18,12 +18,13 @@
 
 namespace qatlas::train {
 
-// A file that is mapped and fully checked when opened: header, types, shapes, and that the tensors' bytes
-// cover the file without gap or overlap.
+// A file that is mapped and fully checked when opened: header, types, shapes, and that the tensors'
+// bytes cover the file without gap or overlap.
 class SafetensorsFile {
  public:
-  // Errors: NotFound; InvalidArgument with the path and what is wrong (too short, truncated, a header that
-  // is no JSON, an unknown dtype, an offset out of range, a name that occurs twice, ...).
+  // Errors: NotFound; InvalidArgument with the path and what is wrong (too short, truncated, a
+  // header that is no JSON, an unknown dtype, an offset out of range, a name that occurs twice,
+  // ...).
   static absl::StatusOr<std::shared_ptr<const SafetensorsFile>> Open(
       const std::filesystem::path& path);
   ~SafetensorsFile();
@@ -36,8 +37,8 @@ class SafetensorsFile {
   // Sorted.
   std::vector<std::string> Names() const;
   bool Has(const std::string& name) const { return entries_.count(name) != 0; }
-  // On the mapped bytes, which live as long as the tensor; a private mapping, so that writing to it does
-  // not reach the file. Errors: NotFound.
+  // On the mapped bytes, which live as long as the tensor; a private mapping, so that writing to it
+  // does not reach the file. Errors: NotFound.
   absl::StatusOr<at::Tensor> Read(const std::string& name) const;
 
  private:
@@ -58,9 +59,9 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-// Writes tensors (any device, any strides) in the order given, atomically and synced. Tensors are copied
-// one at a time. Errors: as IoError() of outcome.h. A dtype that the format lacks, or a name that occurs
-// twice, is a bug and aborts.
+// Writes tensors (any device, any strides) in the order given, atomically and synced. Tensors are
+// copied one at a time. Errors: as IoError() of outcome.h. A dtype that the format lacks, or a name
+// that occurs twice, is a bug and aborts.
 absl::Status WriteSafetensors(const std::filesystem::path& path,
                               const std::vector<NamedTensor>& tensors,
                               const std::map<std::string, std::string>& metadata);

@@ -84,10 +84,10 @@ absl::StatusOr<std::vector<LinearPlan>> PlanSites(
     QATLAS_RETURN_IF_ERROR(
         CheckAbility(plan.linear->InputSite(), rules[plan.input_rule], quantizer));
     if (quantizer.Can(kLinear) && !plan.OwnsInput()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "site ", plan.linear->InputSite().Name(), ": the quantizer '",
-          rules[plan.input_rule].quantizer.component,
-          "' owns whole linears, so one rule must give it weight and input alike"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("site ", plan.linear->InputSite().Name(), ": the quantizer '",
+                       rules[plan.input_rule].quantizer.component,
+                       "' owns whole linears, so one rule must give it weight and input alike"));
     }
   }
   return plans;
@@ -99,8 +99,8 @@ absl::Status CheckSite(const LinearPlan& plan, const char* operand,
   const bool weight = std::string_view(operand) == kWeight;
   const int rule = weight ? plan.weight_rule : plan.input_rule;
   if (rule == kFullPrecision) return absl::OkStatus();
-  const absl::Status status = quantizers[rule].quantizer->Check(
-      operand, plan.linear->in_features(), plan.linear->out_features());
+  const absl::Status status = quantizers[rule].quantizer->Check(operand, plan.linear->in_features(),
+                                                                plan.linear->out_features());
   if (status.ok()) return status;
   const Site site = weight ? plan.linear->WeightSite() : plan.linear->InputSite();
   return absl::InvalidArgumentError(absl::StrCat("site ", site.Name(), ": quantizer '",

@@ -15,8 +15,8 @@ namespace qatlas::train {
 
 inline constexpr int kFullPrecision = -1;
 
-// The rules (as indices) of one linear's two sites. With `whole`, the weight's quantizer owns the linear,
-// and owns the input too where both rules are the same.
+// The rules (as indices) of one linear's two sites. With `whole`, the weight's quantizer owns the
+// linear, and owns the input too where both rules are the same.
 struct LinearPlan {
   QuantizableLinear* linear = nullptr;
   int weight_rule = kFullPrecision;
@@ -29,9 +29,9 @@ struct LinearPlan {
 absl::StatusOr<std::vector<QuantizerComponent>> MakeQuantizers(
     const std::vector<recipe::ResolvedRule>& rules, Components& components);
 
-// Later rules override earlier ones, site by site. InvalidArgument: a pattern that cannot be read or
-// matches no site (all sites are listed); an operand that the quantizer cannot do; a quantizer of whole
-// linears on an input whose weight has another rule.
+// Later rules override earlier ones, site by site. InvalidArgument: a pattern that cannot be read
+// or matches no site (all sites are listed); an operand that the quantizer cannot do; a quantizer
+// of whole linears on an input whose weight has another rule.
 absl::StatusOr<std::vector<LinearPlan>> PlanSites(
     const std::vector<QuantizableLinear*>& linears, const std::vector<recipe::ResolvedRule>& rules,
     const std::vector<QuantizerComponent>& quantizers);

@@ -14,12 +14,14 @@ namespace qatlas::train {
 // Gives sequence i: writes its T + 1 tokens.
 using SequenceSource = std::function<void(int64_t sequence, int64_t* out)>;
 
-// Buffers for batches of up to `sequences` sequences, used again and again: a batch must be done with,
-// its backward pass included, before the next is filled.
+// Buffers for batches of up to `sequences` sequences, used again and again: a batch must be done
+// with, its backward pass included, before the next is filled.
 class BatchBuffer {
  public:
   BatchBuffer(int64_t sequences, int64_t sequence_length, at::Device device)
-      : length_(sequence_length), device_(device), row_(sequence_length + 1),
+      : length_(sequence_length),
+        device_(device),
+        row_(sequence_length + 1),
         tokens_(at::empty({sequences, sequence_length}, at::kLong)),
         targets_(at::empty({sequences, sequence_length}, at::kLong)) {}
 

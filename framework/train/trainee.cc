@@ -22,12 +22,12 @@ absl::StatusOr<std::unique_ptr<Trainee>> Build(const recipe::Trajectory& traject
   if (trajectory.precision == "bf16") {
     context.compute = at::kBFloat16;
   } else if (trajectory.precision != "fp32") {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "precision is '", trajectory.precision, "'; a segment has 'fp32' or 'bf16'"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("precision is '", trajectory.precision, "'; a segment has 'fp32' or 'bf16'"));
   }
   QATLAS_ASSIGN_OR_RETURN(trainee->model, trainee->builder->Build(context));
-  QATLAS_ASSIGN_OR_RETURN(trainee->plans, PlanSites(trainee->model->Linears(), trajectory.rules,
-                                                    trainee->quantizers));
+  QATLAS_ASSIGN_OR_RETURN(
+      trainee->plans, PlanSites(trainee->model->Linears(), trajectory.rules, trainee->quantizers));
   return trainee;
 }
 
@@ -58,8 +58,7 @@ absl::StatusOr<std::unique_ptr<Trainee>> MakeTrainee(const recipe::SegmentSpec& 
                                                      const SequenceSource& calibration) {
   const recipe::Trajectory& trajectory = spec.trajectory;
   const at::Device device(trajectory.device == "cuda" ? at::kCUDA : at::kCPU);
-  QATLAS_ASSIGN_OR_RETURN(std::unique_ptr<Trainee> trainee,
-                          Build(trajectory, components, device));
+  QATLAS_ASSIGN_OR_RETURN(std::unique_ptr<Trainee> trainee, Build(trajectory, components, device));
   QATLAS_RETURN_IF_ERROR(CheckSites(trainee->plans, trajectory.rules, trainee->quantizers));
 
   CheckpointInfo info;

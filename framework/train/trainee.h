@@ -34,22 +34,22 @@ struct Trainee {
 std::vector<TrainedParameter> TrainedParameters(Trainee& trainee,
                                                 const recipe::Trajectory& trajectory);
 
-// Steps of the whole trajectory from where it left its parent: AttachContext::total_steps. It does not
-// depend on how the trajectory is cut into segments.
+// Steps of the whole trajectory from where it left its parent: AttachContext::total_steps. It does
+// not depend on how the trajectory is cut into segments.
 int64_t TrajectorySteps(const recipe::Trajectory& trajectory);
 
 // Where weights come from.
 struct Start {
   std::shared_ptr<const SafetensorsFile> file;  // null: initial values
-  // A file of somebody else's: tensors by the model's parameter names, with or without "model." before
-  // them; other floating-point dtypes are converted.
+  // A file of somebody else's: tensors by the model's parameter names, with or without "model."
+  // before them; other floating-point dtypes are converted.
   bool foreign = false;
 };
 
-// Builds the model with initial values, loads weights, attaches and restores or calibrates quantizers,
-// and sets up the optimizer. Moments are taken over where the file is a checkpoint of the same trajectory
-// or the trajectory carries its optimizer. `calibration` gives training sequences. Errors: those of
-// components, plans, checks; a file whose tensors do not fit.
+// Builds the model with initial values, loads weights, attaches and restores or calibrates
+// quantizers, and sets up the optimizer. Moments are taken over where the file is a checkpoint of
+// the same trajectory or the trajectory carries its optimizer. `calibration` gives training
+// sequences. Errors: those of components, plans, checks; a file whose tensors do not fit.
 absl::StatusOr<std::unique_ptr<Trainee>> MakeTrainee(const recipe::SegmentSpec& spec,
                                                      Components& components, const Start& start,
                                                      const SequenceSource& calibration);

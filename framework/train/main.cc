@@ -1,0 +1,250 @@
+// qatlas-train: the worker that `qatlas` starts once per segment. Standard output is for programs
+// (JSON), standard error for people.
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "framework/plugin/search_path.h"
+#include "framework/train/atomic_file.h"
+#include "framework/train/bench_step.h"
+#include "framework/train/components.h"
+#include "framework/train/describe.h"
+#include "framework/train/export.h"
+#include "framework/train/open_data.h"
+#include "framework/train/outcome.h"
+#include "framework/train/platform.h"
+#include "framework/train/segment_run.h"
+#include "nlohmann/json.hpp"
+#include "qatlas/check.h"
+
+namespace qatlas::train {
+namespace {
+
+std::atomic<bool> stop_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "set in a signal handler");
+
+void RequestStop(int) { stop_requested.store(true, std::memory_order_relaxed); }
+
+void HandleSignals() {
+  struct sigaction action = {};
+  action.sa_handler = RequestStop;
+  sigemptyset(&action.sa_mask);
+  action.sa_flags = SA_RESTART;
+  sigaction(SIGTERM, &action, nullptr);
+  sigaction(SIGINT, &action, nullptr);
+  // A reader that went away shows as an error of write().
+  signal(SIGPIPE, SIG_IGN);
+}
+
+// One line in one write, so that a reader never sees half of one. Nobody reads any more: stop as
+// after SIGTERM, since whoever started the worker is gone.
+void PrintLine(const nlohmann::ordered_json& json) {
+  const std::string line = absl::StrCat(
+      json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace), "\n");
+  size_t done = 0;
+  while (done < line.size()) {
+    const ssize_t count = ::write(STDOUT_FILENO, line.data() + done, line.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) {
+      stop_requested = true;
+      return;
+    }
+    done += static_cast<size_t>(count);
+  }
+}
+
+void Say(const std::string& message) {
+  std::fprintf(stderr, "qatlas-train: %s\n", message.c_str());
+}
+
+int End(const absl::Status& status) {
+  if (!status.ok()) Say(std::string(status.message()));
+  return ExitCode(status);
+}
+
+struct Flags {
+  std::string folder;
+  std::string spec;
+  std::string out;
+  std::string device;
+  std::vector<std::string> plugin_path;
+  int64_t steps = 20;
+};
+
+// Folders of --plugin-path, then those of the spec, then the environment's and the install's own.
+absl::StatusOr<std::unique_ptr<PluginComponents>> OpenComponents(const Flags& flags,
+                                                                 const recipe::SegmentSpec& spec) {
+  std::vector<std::string> first = flags.plugin_path;
+  first.insert(first.end(), spec.plugin_path.begin(), spec.plugin_path.end());
+  QATLAS_ASSIGN_OR_RETURN(std::vector<std::string> folders, plugin::DefaultSearchPath(first));
+  return std::make_unique<PluginComponents>(folders);
+}
+
+absl::Status CheckDevice(const Flags& flags, const recipe::SegmentSpec& spec) {
+  if (flags.device.empty() || flags.device == spec.trajectory.device) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--device is '", flags.device, "', but the segment was planned for '",
+                   spec.trajectory.device, "', which is part of its identity"));
+}
+
+absl::Status Train(const std::filesystem::path& folder, const Flags& flags, int64_t* step) {
+  QATLAS_ASSIGN_OR_RETURN(const recipe::SegmentSpec spec, ReadSpec(folder / "spec.json"));
+  *step = spec.begin_step;
+  QATLAS_RETURN_IF_ERROR(CheckDevice(flags, spec));
+  QATLAS_RETURN_IF_ERROR(SetUpPlatform(spec.trajectory));
+  QATLAS_ASSIGN_OR_RETURN(auto components, OpenComponents(flags, spec));
+  SegmentInputs inputs;
+  inputs.spec = spec;
+  QATLAS_ASSIGN_OR_RETURN(OpenedData data, OpenData(spec.data_folder, spec.trajectory.data));
+  inputs.train = std::move(data.train);
+  inputs.validation = std::move(data.validation);
+  inputs.vocabulary = data.info.vocabulary;
+  SegmentHooks hooks;
+  hooks.stop = [] { return stop_requested.load(std::memory_order_relaxed); };
+  hooks.events = PrintLine;
+  hooks.message = Say;
+  return RunSegment(folder, inputs, *components, hooks, step);
+}
+
+int Run(const Flags& flags) {
+  HandleSignals();
+  int64_t step = 0;
+  absl::Status status;
+  const absl::Status caught = CatchTorch([&] {
+    status = Train(flags.folder, flags, &step);
+    return status;
+  });
+  status.Update(caught);
+  if (status.ok() || absl::IsCancelled(status)) {
+    if (!status.ok()) Say(absl::StrCat("stopped at step ", step, "; run again to go on"));
+    return ExitCode(status);
+  }
+  // Another worker has the folder: its files are not ours to write.
+  if (!absl::IsUnavailable(status)) {
+    const absl::Status written = WriteFailure(flags.folder, status, step);
+    if (!written.ok()) Say(std::string(written.message()));
+  }
+  PrintLine({{"event", "failed"},
+             {"step", step},
+             {"kind", FailureKind(status)},
+             {"message", std::string(status.message())}});
+  return End(status);
+}
+
+int DescribeMain(const Flags& flags) {
+  std::vector<std::string> problems;
+  const absl::Status status = CatchTorch([&]() -> absl::Status {
+    QATLAS_ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.spec));
+    std::unique_ptr<PluginComponents> components;
+    std::optional<std::vector<std::string>> path;
+    absl::Status failed;
+    const auto open = [&](const recipe::SegmentSpec& spec) -> Components& {
+      if (components == nullptr || path != spec.plugin_path) {
+        auto opened = OpenComponents(flags, spec);
+        failed.Update(opened.status());
+        components = opened.ok() ? *std::move(opened)
+                                 : std::make_unique<PluginComponents>(std::vector<std::string>());
+        path = spec.plugin_path;
+      }
+      return *components;
+    };
+    absl::StatusOr<nlohmann::ordered_json> answer = DescribeText(text, open, &problems);
+    QATLAS_RETURN_IF_ERROR(failed);
+    if (!answer.ok()) return answer.status();
+    std::printf("%s\n", answer->dump(1).c_str());
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return End(status);
+  for (const std::string& problem : problems) Say(problem);
+  return problems.empty() ? kExitDone : kExitUserError;
+}
+
+int ExportMain(const Flags& flags) {
+  return End(CatchTorch([&]() -> absl::Status {
+    const std::filesystem::path folder = flags.folder;
+    QATLAS_ASSIGN_OR_RETURN(const recipe::SegmentSpec spec, ReadSpec(folder / "spec.json"));
+    QATLAS_RETURN_IF_ERROR(SetUpPlatform(spec.trajectory));
+    QATLAS_ASSIGN_OR_RETURN(auto components, OpenComponents(flags, spec));
+    QATLAS_ASSIGN_OR_RETURN(const nlohmann::ordered_json layout,
+                            Export(folder, flags.out, spec, *components));
+    std::printf("%s\n", layout.dump(1).c_str());
+    return absl::OkStatus();
+  }));
+}
+
+int BenchMain(const Flags& flags) {
+  return End(CatchTorch([&]() -> absl::Status {
+    QATLAS_ASSIGN_OR_RETURN(recipe::SegmentSpec spec, ReadSpec(flags.spec));
+    if (!flags.device.empty()) spec.trajectory.device = flags.device;
+    QATLAS_RETURN_IF_ERROR(SetUpPlatform(spec.trajectory));
+    QATLAS_ASSIGN_OR_RETURN(auto components, OpenComponents(flags, spec));
+    std::optional<OpenedData> data;
+    if (!spec.data_folder.empty()) {
+      QATLAS_ASSIGN_OR_RETURN(data, OpenData(spec.data_folder, spec.trajectory.data));
+    }
+    QATLAS_ASSIGN_OR_RETURN(
+        const nlohmann::ordered_json answer,
+        BenchSteps(spec, *components, data ? &data->train : nullptr, flags.steps));
+    std::printf("%s\n", answer.dump(1).c_str());
+    return absl::OkStatus();
+  }));
+}
+
+int Main(int argc, char** argv) {
+  TuneAllocator();
+  Flags flags;
+  CLI::App app(
+      "qatlas-train trains one segment of a run. `qatlas run` starts it; call it yourself to "
+      "repeat, "
+      "describe or export a single segment.\n\nExit codes: 0 done, 3 bad segment or plugin, 4 "
+      "training "
+      "failed (NaN, divergence, out of memory), 5 input or output failed, 75 stopped by a signal "
+      "with its "
+      "state saved.");
+  app.require_subcommand(1);
+  app.add_option("--plugin-path", flags.plugin_path, "Folders searched for plugins first");
+  CLI::App* run = app.add_subcommand(
+      "run", "Train the segment in FOLDER/spec.json, going on where an earlier attempt stopped");
+  run->add_option("FOLDER", flags.folder, "Folder with spec.json; everything is written here")
+      ->required();
+  run->add_option("--device", flags.device, "Must be the segment's: 'cpu' or 'cuda'");
+  CLI::App* describe = app.add_subcommand(
+      "describe",
+      "Print counts, FLOPs, sites, bits and memory of a segment, or an array of them, as JSON");
+  describe->add_option("SPEC", flags.spec, "File with a segment, or an array of segments")
+      ->required();
+  CLI::App* export_ = app.add_subcommand(
+      "export", "Write codes, scales and merged weights of a finished segment into a folder");
+  export_->add_option("FOLDER", flags.folder, "Folder of the finished segment")->required();
+  export_->add_option("OUT", flags.out, "Folder to write into")->required();
+  CLI::App* bench =
+      app.add_subcommand("bench-step", "Time training steps of a segment; nothing is written");
+  bench->add_option("SPEC", flags.spec, "File with a segment; without data_folder on random tokens")
+      ->required();
+  bench->add_option("--steps", flags.steps, "Steps to time")->check(CLI::Range(1, 1000000));
+  bench->add_option("--device", flags.device, "'cpu' or 'cuda' in place of the segment's");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? kExitDone : kExitUserError;
+  }
+  if (run->parsed()) return Run(flags);
+  if (describe->parsed()) return DescribeMain(flags);
+  if (export_->parsed()) return ExportMain(flags);
+  return BenchMain(flags);
+}
+
+}  // namespace
+}  // namespace qatlas::train
+
+int main(int argc, char** argv) { return qatlas::train::Main(argc, argv); }

@@ -1,0 +1,38 @@
+// The machine under a worker: threads, instruction set, device, memory allocator, and what it
+// measures.
+#ifndef QATLAS_FRAMEWORK_TRAIN_PLATFORM_H_
+#define QATLAS_FRAMEWORK_TRAIN_PLATFORM_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "framework/recipe/segment.h"
+#include "nlohmann/json.hpp"
+
+namespace qatlas::train {
+
+// Once, first of all in main(): keeps freed memory in the process. A training step allocates and
+// frees the same large buffers again and again; glibc would give each back to the system and fault
+// it in anew.
+void TuneAllocator();
+
+// Sets threads, instruction set, determinism and flushing of denormals as the trajectory says,
+// before anything is computed. Errors: an instruction set that this machine lacks; a CUDA device
+// that is not there (opens libtorch_cuda.so beside libtorch_cpu.so first).
+absl::Status SetUpPlatform(const recipe::Trajectory& trajectory);
+
+// FP32 or BF16 GFLOP/s of a matrix product of 512 by 512 by 2048 on the device, over about 40 ms.
+double MeasureGemm(const std::string& device, const std::string& precision);
+
+// Peak resident memory of this process, bytes.
+int64_t PeakMemory();
+// Processor time of all threads of this process, seconds.
+double CpuSeconds();
+
+// CPU or GPU name, instruction set, threads, LibTorch, host, for machine.json.
+nlohmann::ordered_json MachineFacts(const recipe::Trajectory& trajectory);
+
+}  // namespace qatlas::train
+
+#endif  // QATLAS_FRAMEWORK_TRAIN_PLATFORM_H_
