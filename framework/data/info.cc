@@ -94,6 +94,7 @@ nlohmann::ordered_json ToJson(const DataInfo& info) {
   PutIf(&json, "entropy_rate", info.entropy_rate);
   PutIf(&json, "replaced_bytes", info.replaced_bytes);
   PutIf(&json, "short_documents", info.short_documents);
+  PutIf(&json, "tokenizer_sample_bytes", info.tokenizer_sample_bytes);
   PutIf(&json, "end_of_document", info.end_of_document);
   if (!info.origin.empty()) {
     Json origin = Json::array();
@@ -124,6 +125,7 @@ absl::StatusOr<DataInfo> DataInfoFromJson(const nlohmann::ordered_json& json) {
   reader.Get("entropy_rate", &info.entropy_rate);
   reader.Get("replaced_bytes", &info.replaced_bytes);
   reader.Get("short_documents", &info.short_documents);
+  reader.Get("tokenizer_sample_bytes", &info.tokenizer_sample_bytes);
   reader.Get("end_of_document", &info.end_of_document);
   if (!reader.status.ok()) return reader.status;
   if (json.contains("origin")) {

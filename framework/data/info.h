@@ -50,6 +50,8 @@ struct DataInfo {
   std::optional<int64_t> replaced_bytes;
   // Text only: documents left out for being shorter than min_document_bytes.
   std::optional<int64_t> short_documents;
+  // Text only: bytes of training documents that the tokenizer was trained on.
+  std::optional<int64_t> tokenizer_sample_bytes;
   // Text only: the token after each document.
   std::optional<int64_t> end_of_document;
   // In the order of reading; empty for synthetic data. As found by the caller, not as cached.

@@ -17,7 +17,8 @@ struct TextSpec {
   // Gzip and dictzip are recognized by their first bytes. Relative paths start at the current
   // folder.
   std::vector<std::string> files;
-  // Splits a file into documents, such as "\n\n" for blank lines; empty: one document per file.
+  // Splits a file into documents, such as "\n\n" for blank lines ("\r\n\r\n" in files of Windows);
+  // taken literally and left out. Empty: one document per file.
   std::string separator;
   // Documents with fewer bytes are left out.
   int64_t min_document_bytes = 1;

@@ -25,7 +25,9 @@ namespace qatlas::data {
 // whatever the stationary distribution of the contexts. Successors are drawn by popularity, so
 // contexts are of very unequal frequency: what a model has learned, given its size and the tokens
 // it saw, reaches down to some rarity, and the loss falls towards E with both. A model that looks
-// at the last token alone stays above E unless classes is 1.
+// at the last token alone stays above E unless classes is 1. For scale, with the defaults E
+// is 2.36, and counting pairs and triples with back-off reaches 4.94, 4.00, 3.11 and 2.57 nats
+// after 3 thousand, 30 thousand, 300 thousand and 3 million tokens.
 class SyntheticChain {
  public:
   // Errors: as Validate(); a table above 2^28 successors.

@@ -102,7 +102,8 @@ absl::StatusOr<Survey> Look(const SourceSpec& spec, const std::vector<fs::path>&
 absl::StatusOr<std::vector<std::string>> Sample(const SourceSpec& spec,
                                                 const std::vector<fs::path>& files,
                                                 const Survey& survey,
-                                                const std::vector<bool>& held_out) {
+                                                const std::vector<bool>& held_out,
+                                                int64_t* sample_bytes) {
   const auto count = static_cast<int64_t>(survey.bytes.size());
   std::vector<bool> picked(survey.bytes.size(), false);
   int64_t bytes = 0;
@@ -112,6 +113,7 @@ absl::StatusOr<std::vector<std::string>> Sample(const SourceSpec& spec,
     picked[i] = true;
     bytes += survey.bytes[i];
   }
+  *sample_bytes = bytes;
   std::vector<std::string> sentences;
   KeptDocuments documents(files, spec.text);
   std::string document;
@@ -181,14 +183,12 @@ absl::Status Flush(const Tokenizer& tokenizer, const Batch& batch, ShardWriter* 
 
 absl::StatusOr<std::unique_ptr<Tokenizer>> MakeTokenizer(const TextSpec& text,
                                                          const std::vector<std::string>& sentences,
-                                                         const fs::path& folder) {
+                                                         int64_t bytes, const fs::path& folder) {
   std::string model;
   std::string error = TrainTokenizer(sentences, {text.vocabulary, text.normalization}, &model);
   std::unique_ptr<Tokenizer> tokenizer;
   if (error.empty()) tokenizer = Tokenizer::Load(model, &error);
   if (tokenizer == nullptr) {
-    int64_t bytes = 0;
-    for (const std::string& sentence : sentences) bytes += static_cast<int64_t>(sentence.size());
     return absl::InvalidArgumentError(
         absl::StrCat("a tokenizer with vocabulary = ", text.vocabulary, " cannot be trained on ",
                      bytes, " bytes of training text: SentencePiece says \"", error,
@@ -219,7 +219,7 @@ absl::StatusOr<int64_t> ValidationDocuments(const SourceSpec& spec, int64_t docu
     return absl::InvalidArgumentError(absl::StrCat(
         "the corpus is one document and cannot be split into training and validation; ",
         spec.text.separator.empty() ? "set separator, such as \"\\n\\n\" for blank lines"
-                                    : "its separator does not occur between documents",
+                                    : "its separator does not occur in it: choose another",
         ", or give more files"));
   }
   if (spec.validation_documents > 0) {
@@ -246,10 +246,12 @@ absl::Status PrepareText(const SourceSpec& spec, const std::vector<fs::path>& fi
   if (absl::Status s = CheckSpace(folder, survey->total_bytes / 2 * id_bytes); !s.ok()) return s;
 
   Report(progress, "train tokenizer", 0, 0);
-  absl::StatusOr<std::vector<std::string>> sentences = Sample(spec, files, *survey, held_out);
+  int64_t sample_bytes = 0;
+  absl::StatusOr<std::vector<std::string>> sentences =
+      Sample(spec, files, *survey, held_out, &sample_bytes);
   if (!sentences.ok()) return sentences.status();
   absl::StatusOr<std::unique_ptr<Tokenizer>> tokenizer =
-      MakeTokenizer(spec.text, *sentences, folder);
+      MakeTokenizer(spec.text, *sentences, sample_bytes, folder);
   if (!tokenizer.ok()) return tokenizer.status();
 
   absl::StatusOr<std::unique_ptr<ShardWriter>> train =
@@ -302,6 +304,7 @@ absl::Status PrepareText(const SourceSpec& spec, const std::vector<fs::path>& fi
   info->used_ids = CountUsed((*train)->counts());
   info->replaced_bytes = replaced;
   info->short_documents = survey->short_documents;
+  info->tokenizer_sample_bytes = sample_bytes;
   info->end_of_document = kEndOfDocument;
   return absl::OkStatus();
 }

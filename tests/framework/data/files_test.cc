@@ -101,8 +101,9 @@ TEST_F(FilesTest, EntriesThatNameNothingAreErrors) {
 }
 
 TEST_F(FilesTest, WriteErrorsAreReported) {
-  auto file = FileWriter::Create("/dev/full");
-  EXPECT_FALSE(file.ok());  // exists
+  EXPECT_EQ(FileWriter::Create(Put("old", "kept")).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(Content(root_ / "old"), "kept");
   EXPECT_THAT(Message(FileWriter::Create(root_ / "no" / "x").status()), HasSubstr("no/x"));
   EXPECT_FALSE(WriteWholeFile(root_ / "no" / "x", "").ok());
 }

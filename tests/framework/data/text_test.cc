@@ -114,6 +114,17 @@ TEST_F(TextTest, TokenizerLearnsFromTrainingDocumentsOnly) {
   EXPECT_NE(Content(a.folder / "validation.bin"), Content(b.folder / "validation.bin"));
 }
 
+TEST_F(TextTest, TokenizerLearnsFromTheSampleAskedFor) {
+  SourceSpec spec = Spec(MakeCorpus(400, 3), 300);
+  const PreparedData all = Ready(spec);
+  EXPECT_EQ(all.info.tokenizer_sample_bytes, all.info.train.bytes);
+  spec.text.tokenizer_sample_bytes = 5000;
+  const PreparedData some = Ready(spec);
+  EXPECT_GE(*some.info.tokenizer_sample_bytes, 5000);
+  EXPECT_LT(*some.info.tokenizer_sample_bytes, 6000);
+  EXPECT_NE(Content(all.folder / "tokenizer.model"), Content(some.folder / "tokenizer.model"));
+}
+
 TEST_F(TextTest, LongDocumentsAreNotDropped) {
   // Far above SentencePiece's limit for a sentence: with one of them a file, all text is in them.
   std::string text;
