@@ -1,0 +1,171 @@
+#include "framework/runs/describe.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <map>
+#include <optional>
+#include <system_error>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "framework/runs/files.h"
+#include "framework/runs/process.h"
+#include "qatlas/check.h"
+
+namespace qatlas::runs {
+namespace fs = std::filesystem;
+namespace {
+
+// All of a spec that can decide a size, and which worker said so.
+std::string Key(const recipe::SegmentSpec& spec, const std::string& worker) {
+  nlohmann::json trajectory = spec.trajectory.ToJson();
+  for (const char* key : {"data", "schedule", "peak_learning_rate", "seed", "start", "start_step",
+                          "allow_epochs", "carry_optimizer"}) {
+    trajectory.erase(key);
+  }
+  std::error_code error;
+  const auto time = fs::last_write_time(worker, error);
+  return ShortHash(absl::StrCat(trajectory.dump(), "\n", time.time_since_epoch().count()));
+}
+
+absl::StatusOr<Description> Parse(const nlohmann::json& json) {
+  auto number = [](const nlohmann::json& object, const char* key, double* value) {
+    if (!object.is_object() || !object.contains(key) || !object[key].is_number()) return false;
+    *value = object[key].get<double>();
+    return true;
+  };
+  Description description;
+  double linears = 0, total = 0, memory = 0, checkpoint = 0;
+  const nlohmann::json counts = json.is_object() ? json.value("counts", nlohmann::json()) : json;
+  if (!number(counts, "block_linears", &linears) ||
+      !number(json, "flops_per_token", &description.flops_per_token) ||
+      !number(json, "memory_bytes", &memory) || !number(json, "checkpoint_bytes", &checkpoint)) {
+    return absl::InternalError(
+        "the worker's description lacks counts.block_linears, flops_per_token, memory_bytes or "
+        "checkpoint_bytes; it is of another version than this program");
+  }
+  if (!number(counts, "total", &total)) {
+    for (const char* key : {"block_linears", "embedding", "head", "other"}) {
+      double part = 0;
+      if (number(counts, key, &part)) total += part;
+    }
+  }
+  description.block_linears = static_cast<int64_t>(linears);
+  description.total = static_cast<int64_t>(total);
+  description.memory_bytes = static_cast<int64_t>(memory);
+  description.checkpoint_bytes = static_cast<int64_t>(checkpoint);
+  description.sites = json.value("sites", nlohmann::json::array());
+  return description;
+}
+
+// One answer a spec. The specs reach the worker through memory, so that nothing is written.
+absl::StatusOr<nlohmann::json> Ask(const std::string& worker, const nlohmann::json& specs) {
+  const int fd = memfd_create("specs.json", MFD_CLOEXEC);
+  if (fd < 0) return FileError("hold the specs for", worker, errno);
+  const std::string text = specs.dump();
+  size_t done = 0;
+  while (done < text.size()) {
+    const ssize_t count = write(fd, text.data() + done, text.size() - done);
+    if (count < 0) {
+      const int error = errno;
+      close(fd);
+      return FileError("hold the specs for", worker, error);
+    }
+    done += count;
+  }
+  absl::StatusOr<Finished> finished =
+      RunToEnd({worker, "describe", absl::StrCat("/proc/self/fd/", fd)}, {fd});
+  close(fd);
+  if (!finished.ok()) return finished.status();
+  const std::string errors(absl::StripAsciiWhitespace(finished->errors));
+  if (finished->exit_code == 3) {
+    return absl::InvalidArgumentError(errors.empty() ? "the worker refuses the recipe" : errors);
+  }
+  if (finished->exit_code != 0) {
+    return absl::InternalError(absl::StrCat(worker, " describe ended with ",
+                                            finished->exit_code >= 0
+                                                ? absl::StrCat("exit code ", finished->exit_code)
+                                                : absl::StrCat("signal ", finished->signal),
+                                            errors.empty() ? "" : ": ", errors));
+  }
+  nlohmann::json answer =
+      nlohmann::json::parse(finished->output, nullptr, /*allow_exceptions=*/false);
+  if (!answer.is_array() || answer.size() != specs.size()) {
+    return absl::InternalError(
+        absl::StrCat(worker, " describe did not answer with one object a segment"));
+  }
+  return answer;
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> FindWorker(const std::string& given) {
+  std::vector<std::string> tried;
+  auto usable = [&](const std::string& path, const std::string& why) {
+    if (access(path.c_str(), X_OK) == 0) return true;
+    tried.push_back(absl::StrCat(path, " (", why, ")"));
+    return false;
+  };
+  if (!given.empty()) {
+    if (usable(given, "as given")) return given;
+  } else if (const char* named = std::getenv("QATLAS_TRAIN"); named != nullptr && *named != '\0') {
+    if (usable(named, "QATLAS_TRAIN")) return std::string(named);
+  } else {
+    std::error_code error;
+    const fs::path self = fs::read_symlink("/proc/self/exe", error);
+    const std::string beside = (self.parent_path() / "qatlas-train").string();
+    if (usable(beside, "beside this program")) return beside;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("the worker qatlas-train cannot be run: ", absl::StrJoin(tried, ", "),
+                   "; build it with -DQATLAS_TRAINING=ON, or name it in QATLAS_TRAIN"));
+}
+
+absl::StatusOr<std::vector<Description>> Describe(const std::vector<recipe::SegmentSpec>& specs,
+                                                  const Store& store,
+                                                  const DescribeOptions& options) {
+  std::vector<Description> descriptions(specs.size());
+  if (specs.empty()) return descriptions;
+  QATLAS_ASSIGN_OR_RETURN(const std::string worker, FindWorker(options.worker));
+  std::map<std::string, std::optional<Description>> known;
+  std::vector<std::string> keys, asked;
+  nlohmann::json questions = nlohmann::json::array();
+  for (const recipe::SegmentSpec& spec : specs) {
+    keys.push_back(Key(spec, worker));
+    const std::string& key = keys.back();
+    if (known.count(key) != 0) continue;
+    known[key] = std::nullopt;
+    const fs::path path = store.DescribeFolder() / absl::StrCat(key, ".json");
+    std::error_code error;
+    if (fs::exists(path, error)) {
+      absl::StatusOr<nlohmann::json> json = ReadJson(path);
+      if (json.ok()) {
+        absl::StatusOr<Description> cached = Parse(*json);
+        if (cached.ok()) known[key] = *std::move(cached);
+      }
+    }
+    if (!known[key].has_value()) {
+      asked.push_back(key);
+      questions.push_back(spec.ToJson());
+    }
+  }
+  if (!asked.empty()) {
+    QATLAS_ASSIGN_OR_RETURN(const nlohmann::json answers, Ask(worker, questions));
+    for (size_t i = 0; i < asked.size(); ++i) {
+      QATLAS_ASSIGN_OR_RETURN(known[asked[i]], Parse(answers[i]));
+      if (options.keep) {
+        QATLAS_RETURN_IF_ERROR(MakeFolders(store.DescribeFolder()));
+        QATLAS_RETURN_IF_ERROR(
+            WriteJson(store.DescribeFolder() / absl::StrCat(asked[i], ".json"), answers[i]));
+      }
+    }
+  }
+  for (size_t i = 0; i < specs.size(); ++i) descriptions[i] = *known[keys[i]];
+  return descriptions;
+}
+
+}  // namespace qatlas::runs

@@ -1,0 +1,500 @@
+#include "framework/runs/sweep.h"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "nlohmann/json.hpp"
+#include "qatlas/check.h"
+
+namespace qatlas::runs {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Exit codes of qatlas-train.
+constexpr int kUserError = 3;
+constexpr int kTrainingFailed = 4;
+constexpr int kIo = 5;
+constexpr int kStoppedCleanly = 75;
+
+double Seconds(Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+// The last line that is not empty, for a worker that left no other reason.
+std::string LastLine(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::string line, last;
+  while (std::getline(file, line)) {
+    if (!absl::StripAsciiWhitespace(line).empty()) last = line;
+  }
+  return last.substr(0, 500);
+}
+
+double NumberOr(const nlohmann::json& json, const char* key, double fallback) {
+  return json.contains(key) && json[key].is_number() ? json[key].get<double>() : fallback;
+}
+
+}  // namespace
+
+Sweep::Sweep(const Plan& plan, const Store& store, const ExecuteOptions& options,
+             std::string worker, std::string data_folder, int jobs, Watcher* watcher)
+    : plan_(plan),
+      store_(store),
+      options_(options),
+      worker_(std::move(worker)),
+      data_folder_(std::move(data_folder)),
+      jobs_(jobs),
+      watcher_(watcher),
+      signals_(options.handle_signals),
+      tasks_(plan.segments.size()) {
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    const PlannedSegment& segment = plan.segments[i];
+    Task& task = tasks_[i];
+    switch (segment.state) {
+      case SegmentState::kTrain:
+        task.stage = segment.parent >= 0 ? Stage::kWaits : Stage::kReady;
+        task.weight = segment.seconds > 0 ? segment.seconds : 1 + 1e-6 * segment.tokens;
+        if (segment.parent >= 0) tasks_[segment.parent].children.push_back(static_cast<int>(i));
+        break;
+      case SegmentState::kFailed:
+        task.stage = Stage::kFailed;
+        task.why = segment.reason;
+        break;
+      case SegmentState::kBlocked:
+        task.stage = Stage::kBlocked;
+        task.why = segment.reason;
+        break;
+      default:
+        break;
+    }
+  }
+  // Children come after their parents.
+  for (size_t i = tasks_.size(); i-- > 0;) {
+    double longest = 0;
+    for (int child : tasks_[i].children) longest = std::max(longest, tasks_[child].chain);
+    tasks_[i].chain = tasks_[i].weight + longest;
+  }
+}
+
+ExecuteReport Sweep::Run() {
+  began_ = looked_ = Clock::now();
+  Event begin;
+  begin.kind = Event::Kind::kBegin;
+  begin.jobs = jobs_;
+  Emit(begin);
+  while (true) {
+    HandleSignals();
+    if (signals_seen_ == 0) {
+      LookElsewhere();
+      Start();
+    }
+    const bool waits =
+        signals_seen_ == 0 && std::any_of(tasks_.begin(), tasks_.end(), [](const Task& task) {
+          return task.stage == Stage::kElsewhere;
+        });
+    if (workers_.empty() && !waits) break;
+    Wait();
+    for (size_t i = 0; i < workers_.size();) {
+      ReadOutput(workers_[i]);
+      if (Ended(workers_[i])) {
+        workers_.erase(workers_.begin() + static_cast<int64_t>(i));
+      } else {
+        ++i;
+      }
+    }
+  }
+  ExecuteReport report;
+  report.jobs = jobs_;
+  report.signal = signals_.last();
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    const Task& task = tasks_[i];
+    SegmentOutcome outcome{static_cast<int>(i), SegmentState::kTrain, task.why};
+    switch (task.stage) {
+      case Stage::kNone:
+        continue;
+      case Stage::kDone:
+        outcome.state = SegmentState::kFinished;
+        ++(task.trained_here ? report.trained : report.reused);
+        break;
+      case Stage::kFailed:
+        outcome.state = SegmentState::kFailed;
+        ++report.failed;
+        break;
+      case Stage::kBlocked:
+        outcome.state = SegmentState::kBlocked;
+        ++report.blocked;
+        break;
+      default:
+        ++report.stopped;
+        break;
+    }
+    report.outcomes.push_back(std::move(outcome));
+  }
+  return report;
+}
+
+void Sweep::Start() {
+  while (static_cast<int>(workers_.size()) < jobs_) {
+    int best = -1;
+    for (size_t i = 0; i < tasks_.size(); ++i) {
+      if (tasks_[i].stage == Stage::kReady && (best < 0 || tasks_[i].chain > tasks_[best].chain)) {
+        best = static_cast<int>(i);
+      }
+    }
+    if (best < 0) return;
+    if (StartOne(best)) continue;
+    tasks_[best].stage = Stage::kElsewhere;
+    Event event;
+    event.kind = Event::Kind::kWaiting;
+    event.segment = best;
+    const std::optional<ClaimHolder> holder = ReadClaim(store_, plan_.segments[best].spec.id);
+    event.message = holder.has_value() && holder->pid != 0
+                        ? absl::StrCat("process ", holder->pid, " on ", holder->host, " trains it")
+                        : "another process trains it";
+    Emit(event);
+  }
+}
+
+// Segments of other processes: finished there, failed there, or given up there.
+void Sweep::LookElsewhere() {
+  const Clock::time_point now = Clock::now();
+  if (Seconds(now - looked_) < options_.wait_poll_seconds) return;
+  looked_ = now;
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    if (tasks_[i].stage != Stage::kElsewhere) continue;
+    const int segment = static_cast<int>(i);
+    const std::optional<ClaimHolder> holder = ReadClaim(store_, plan_.segments[i].spec.id);
+    if (holder.has_value() && holder->alive) continue;
+    const std::optional<Failure> failure = store_.ReadFailure(plan_.segments[i].spec.id);
+    if (failure.has_value() && !failure->TryAgain()) {
+      Fail(segment, *failure, /*record=*/false);
+    } else {
+      tasks_[i].stage = Stage::kReady;
+    }
+  }
+}
+
+recipe::SegmentSpec Sweep::Places(const recipe::SegmentSpec& spec, int segment) const {
+  const PlannedSegment& planned = plan_.segments[segment];
+  recipe::SegmentSpec placed = spec;
+  placed.data_folder = data_folder_;
+  placed.plugin_path = options_.plugin_path;
+  placed.checkpoint_every_seconds = options_.checkpoint_every_seconds;
+  const std::string start =
+      planned.parent >= 0 ? plan_.segments[planned.parent].spec.id : planned.start_segment;
+  if (!start.empty()) {
+    placed.start_checkpoint =
+        std::filesystem::absolute(store_.SegmentFolder(start) / kCheckpointFile).string();
+  } else if (plan_.recipe.start_checkpoint.has_value()) {
+    placed.start_checkpoint = std::filesystem::absolute(*plan_.recipe.start_checkpoint).string();
+    placed.start_is_foreign = true;
+  }
+  return placed;
+}
+
+bool Sweep::StartOne(int segment) {
+  const PlannedSegment& planned = plan_.segments[segment];
+  const std::string& id = planned.spec.id;
+  absl::StatusOr<std::optional<Claim>> claim = Claim::Try(store_, id);
+  if (!claim.ok()) {
+    Fail(segment, {"io", std::string(claim.status().message()), -1}, /*record=*/false);
+    return true;
+  }
+  if (!claim->has_value()) return false;
+  if (store_.Finished(id) && (!planned.state_wanted || store_.HasCheckpoint(id))) {
+    Done(segment, /*here=*/false);
+    return true;
+  }
+  const recipe::SegmentSpec spec = Places(planned.spec, segment);
+  std::error_code error;
+  if (!spec.start_checkpoint.empty() && !std::filesystem::exists(spec.start_checkpoint, error)) {
+    Fail(segment,
+         {"io",
+          absl::StrCat("the state that it starts from, ", spec.start_checkpoint,
+                       ", is gone; run again, which plans anew"),
+          -1},
+         /*record=*/true);
+    return true;
+  }
+  const absl::Status begun = store_.BeginWork(spec);
+  if (!begun.ok()) {
+    Fail(segment, {"io", std::string(begun.message()), -1}, /*record=*/true);
+    return true;
+  }
+  const std::filesystem::path folder = std::filesystem::absolute(store_.WorkFolder(id));
+  SpawnOptions spawn;
+  spawn.command = {worker_, "run", folder.string()};
+  spawn.stderr_file = (folder / kLogFile).string();
+  spawn.inherit = {(*claim)->fd()};
+  absl::StatusOr<Child> child = Spawn(spawn);
+  if (!child.ok()) {
+    Fail(segment, {"io", std::string(child.status().message()), -1}, /*record=*/true);
+    return true;
+  }
+  Worker worker;
+  worker.segment = segment;
+  worker.child = *child;
+  worker.claim = *std::move(claim);
+  workers_.push_back(std::move(worker));
+  tasks_[segment].stage = Stage::kRuns;
+  Event event;
+  event.kind = Event::Kind::kStarted;
+  event.segment = segment;
+  event.step = spec.begin_step;
+  event.end_step = spec.end_step;
+  Emit(event);
+  return true;
+}
+
+void Sweep::Wait() {
+  std::vector<pollfd> files;
+  if (signals_.fd() >= 0) files.push_back({signals_.fd(), POLLIN, 0});
+  for (const Worker& worker : workers_) {
+    // A worker may close its output before it ends; its handle tells then.
+    if (worker.child.output >= 0) files.push_back({worker.child.output, POLLIN, 0});
+    if (worker.child.handle >= 0) files.push_back({worker.child.handle, POLLIN, 0});
+  }
+  const int timeout = static_cast<int>(1000 * std::clamp(options_.wait_poll_seconds, .01, .2));
+  poll(files.data(), files.size(), timeout);
+}
+
+void Sweep::ReadOutput(Worker& worker) {
+  char buffer[1 << 14];
+  while (worker.child.output >= 0) {
+    const ssize_t count = read(worker.child.output, buffer, sizeof(buffer));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && errno == EAGAIN) return;
+    if (count <= 0) {
+      close(worker.child.output);
+      worker.child.output = -1;
+      return;
+    }
+    for (ssize_t i = 0; i < count; ++i) {
+      if (buffer[i] != '\n') {
+        if (worker.line.size() < (1 << 16)) worker.line.push_back(buffer[i]);
+        continue;
+      }
+      OnLine(worker, worker.line);
+      worker.line.clear();
+    }
+  }
+}
+
+void Sweep::OnLine(Worker& worker, const std::string& line) {
+  const nlohmann::json json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || json.value("event", nlohmann::json()) != "progress") return;
+  const PlannedSegment& planned = plan_.segments[worker.segment];
+  Event event;
+  event.kind = Event::Kind::kProgress;
+  event.segment = worker.segment;
+  event.step = static_cast<int64_t>(NumberOr(json, "step", 0));
+  event.end_step = static_cast<int64_t>(NumberOr(json, "end_step", 0));
+  event.loss = NumberOr(json, "loss", 0);
+  event.tokens_per_second = NumberOr(json, "tokens_per_second", 0);
+  event.seconds_left = worker.seconds_left = NumberOr(json, "seconds_left", -1);
+  const int64_t steps = planned.spec.end_step - planned.spec.begin_step;
+  if (steps > 0) {
+    const int64_t done = std::clamp<int64_t>(event.step - planned.spec.begin_step, 0, steps);
+    tasks_[worker.segment].tokens_done = planned.tokens / steps * done;
+  }
+  Emit(event);
+}
+
+bool Sweep::Ended(Worker& worker) {
+  int status = 0;
+  const pid_t pid = waitpid(worker.child.pid, &status, WNOHANG);
+  if (pid == 0 || (pid < 0 && errno == EINTR)) return false;
+  ReadOutput(worker);
+  if (worker.child.output >= 0) close(worker.child.output);
+  if (worker.child.handle >= 0) close(worker.child.handle);
+  OnExit(worker, status);
+  return true;
+}
+
+Failure Sweep::WhyItEnded(const std::string& id, int status) const {
+  if (WIFSIGNALED(status)) {
+    const int number = WTERMSIG(status);
+    const std::string name = absl::StrCat("signal ", number, " (", strsignal(number), ")");
+    switch (number) {
+      case SIGKILL:
+        return {"killed", name + ", from somebody or from the kernel for want of memory", -1};
+      case SIGTERM:
+      case SIGINT:
+      case SIGHUP:
+        return {"killed", name, -1};
+      default:
+        return {"crashed",
+                absl::StrCat(name, "; its log is ", (store_.WorkFolder(id) / kLogFile).string()),
+                -1};
+    }
+  }
+  const int code = WEXITSTATUS(status);
+  if (std::optional<Failure> said = store_.ReadFailure(id); said.has_value()) return *said;
+  const std::string last = LastLine(store_.WorkFolder(id) / kLogFile);
+  const std::string message = absl::StrCat("exit code ", code, last.empty() ? "" : ": ", last);
+  switch (code) {
+    case kUserError:
+      return {"user-error", message, -1};
+    case kTrainingFailed:
+      return {"internal", message, -1};
+    case kIo:
+      return {"io", message, -1};
+    default:
+      return {"protocol", message, -1};
+  }
+}
+
+void Sweep::OnExit(Worker& worker, int status) {
+  const int segment = worker.segment;
+  const std::string& id = plan_.segments[segment].spec.id;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    const absl::Status finished = store_.Finish(id);
+    if (finished.ok()) {
+      Done(segment, /*here=*/true);
+    } else if (absl::IsFailedPrecondition(finished) && store_.Finished(id)) {
+      Fail(segment, {"not-reproducible", std::string(finished.message()), -1}, /*record=*/true);
+    } else {
+      Fail(segment,
+           {absl::IsDataLoss(finished) ? "protocol" : "io", std::string(finished.message()), -1},
+           /*record=*/true);
+    }
+    return;
+  }
+  const bool asked = signals_seen_ > 0 && WIFSIGNALED(status) &&
+                     (WTERMSIG(status) == SIGTERM || WTERMSIG(status) == SIGKILL);
+  if (asked || (WIFEXITED(status) && WEXITSTATUS(status) == kStoppedCleanly)) {
+    tasks_[segment].stage = Stage::kStopped;
+    tasks_[segment].why = "stopped";
+    Event event;
+    event.kind = Event::Kind::kStopped;
+    event.segment = segment;
+    Emit(event);
+    return;
+  }
+  const Failure failure = WhyItEnded(id, status);
+  Fail(segment, failure, /*record=*/true);
+}
+
+void Sweep::HandleSignals() {
+  signals_.Drain();
+  const int count = signals_.count();
+  if (count <= signals_seen_) return;
+  const bool first = signals_seen_ == 0;
+  signals_seen_ = count;
+  // A second signal that came together with the first still means: at once.
+  for (const Worker& worker : workers_) {
+    kill(count > 1 ? -worker.child.pid : worker.child.pid, count > 1 ? SIGKILL : SIGTERM);
+  }
+  if (!first && workers_.empty()) return;
+  Event event;
+  event.kind = Event::Kind::kStopping;
+  event.message = count > 1
+                      ? "workers are killed; what they had since their last checkpoint is lost"
+                      : "workers write their checkpoints; once more kills them";
+  Emit(event);
+}
+
+void Sweep::Done(int segment, bool here) {
+  Task& task = tasks_[segment];
+  task.stage = Stage::kDone;
+  task.trained_here = here;
+  task.tokens_done = plan_.segments[segment].tokens;
+  for (int child : task.children) {
+    if (tasks_[child].stage == Stage::kWaits) tasks_[child].stage = Stage::kReady;
+  }
+  Event event;
+  event.kind = Event::Kind::kFinished;
+  event.segment = segment;
+  event.message = here ? "" : "trained by another process";
+  Emit(event);
+}
+
+void Sweep::Fail(int segment, const Failure& failure, bool record) {
+  Task& task = tasks_[segment];
+  const std::string& id = plan_.segments[segment].spec.id;
+  task.stage = Stage::kFailed;
+  task.why = failure.Show();
+  if (record) {
+    const absl::Status written = store_.RecordFailure(id, failure);
+    if (!written.ok()) absl::StrAppend(&task.why, " (not recorded: ", written.message(), ")");
+  }
+  Event event;
+  event.kind = Event::Kind::kFailed;
+  event.segment = segment;
+  event.message = task.why;
+  Emit(event);
+  for (int child : task.children) Block(child, absl::StrCat("blocked by ", id, ": ", task.why));
+}
+
+void Sweep::Block(int segment, const std::string& by) {
+  Task& task = tasks_[segment];
+  task.stage = Stage::kBlocked;
+  task.why = by;
+  Event event;
+  event.kind = Event::Kind::kBlocked;
+  event.segment = segment;
+  event.message = by;
+  Emit(event);
+  for (int child : task.children) Block(child, by);
+}
+
+double Sweep::SecondsLeft() const {
+  double done = 0, left = 0, running = 0;
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    const Task& task = tasks_[i];
+    const int64_t tokens = plan_.segments[i].tokens;
+    const double share = task.stage == Stage::kDone ? 1
+                         : tokens > 0
+                             ? static_cast<double>(task.tokens_done) / static_cast<double>(tokens)
+                             : 0;
+    switch (task.stage) {
+      case Stage::kDone:
+        done += task.trained_here ? task.weight : 0;
+        break;
+      case Stage::kRuns:
+        done += share * task.weight;
+        [[fallthrough]];
+      case Stage::kWaits:
+      case Stage::kReady:
+        left += (1 - share) * task.weight;
+        running = std::max(running, task.chain - share * task.weight);
+        break;
+      default:
+        break;
+    }
+  }
+  if (left == 0) return 0;
+  if (done < .02 * (done + left)) return -1;
+  // Cost per second so far, of all workers together; the longest chain has one worker to itself.
+  const double rate = done / std::max(Seconds(Clock::now() - began_), 1e-3);
+  return std::max(left / rate, running / (rate / jobs_));
+}
+
+void Sweep::Emit(Event event) {
+  if (watcher_ == nullptr) return;
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    const Task& task = tasks_[i];
+    if (plan_.segments[i].state != SegmentState::kTrain) continue;
+    event.tokens_total += plan_.segments[i].tokens;
+    event.tokens_done += task.tokens_done;
+    ++event.segments_total;
+    if (task.stage == Stage::kDone || task.stage == Stage::kFailed ||
+        task.stage == Stage::kBlocked) {
+      ++event.segments_done;
+    }
+  }
+  event.all_seconds_left = SecondsLeft();
+  watcher_->On(event, plan_);
+}
+
+}  // namespace qatlas::runs
