@@ -53,8 +53,7 @@ const char* Forward(const FakeQuantParams& params, bool absmax, const T* x, cons
 
 template <typename T>
 const char* Encode(const FakeQuantParams& params, bool absmax, const T* x, const float* entries,
-                   std::int8_t* codes, float* scales, unsigned long long* nan_count,
-                   void* stream) {
+                   std::int8_t* codes, float* scales, unsigned long long* nan_count, void* stream) {
   if (const char* problem = Problem(params)) return problem;
   const Shape shape = ShapeOf(params);
   if (shape.rows == 0) return nullptr;

@@ -1,5 +1,5 @@
-// Gradients of fake quantization on CUDA. Each warp writes the sum of its group; a second kernel adds
-// the groups that share a scale in a fixed order, so there are no atomics and results repeat.
+// Gradients of fake quantization on CUDA. Each warp writes the sum of its group; a second kernel
+// adds the groups that share a scale in a fixed order, so there are no atomics and results repeat.
 #include <qatlas/kernels/cuda.h>
 
 #include "groups.cuh"
@@ -20,8 +20,8 @@ __global__ void BackwardKernel(Shape shape, bool absmax, const T* x, const float
     float sum = 0.0f;
     for (std::int64_t i = lane; i < group.size; i += kWarp) {
       const std::int64_t at = group.offset + i;
-      const element::StepGradient d = element::Backward(element::ToFloat(x[at]), s, shape.q_min,
-                                                        shape.q_max, shape.by_code);
+      const element::StepGradient d =
+          element::Backward(element::ToFloat(x[at]), s, shape.q_min, shape.q_max, shape.by_code);
       const T grad = grad_out[at];
       sum = element::Add(sum, element::Multiply(element::ToFloat(grad), d.per_step));
       if (grad_x != nullptr) grad_x[at] = d.in_range ? grad : element::FromFloat<T>(0.0f);
@@ -68,8 +68,8 @@ const char* Backward(const FakeQuantParams& params, bool absmax, const T* x, con
   const Shape shape = ShapeOf(params);
   if (shape.rows == 0 || (grad_x == nullptr && partials == nullptr)) return nullptr;
   BackwardKernel<<<GridFor(shape.rows * shape.groups), BlockOf(), 0,
-                   static_cast<cudaStream_t>(stream)>>>(shape, absmax, x, entries, grad_out,
-                                                        grad_x, partials);
+                   static_cast<cudaStream_t>(stream)>>>(shape, absmax, x, entries, grad_out, grad_x,
+                                                        partials);
   return LaunchError();
 }
 
@@ -90,9 +90,9 @@ const char* FakeQuantScaleBackward(const FakeQuantParams& params, const float* x
                                    float* partials, void* stream) {
   return Backward(params, false, x, scale, grad_out, grad_x, partials, stream);
 }
-const char* FakeQuantScaleBackward(const FakeQuantParams& params, const Bf16* x,
-                                   const float* scale, const Bf16* grad_out, Bf16* grad_x,
-                                   float* partials, void* stream) {
+const char* FakeQuantScaleBackward(const FakeQuantParams& params, const Bf16* x, const float* scale,
+                                   const Bf16* grad_out, Bf16* grad_x, float* partials,
+                                   void* stream) {
   return Backward(params, false, x, scale, grad_out, grad_x, partials, stream);
 }
 

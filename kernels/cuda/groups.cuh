@@ -54,8 +54,8 @@ __device__ inline Group GroupAt(const Shape& shape, std::int64_t row_group) {
   Group group;
   group.offset = row * shape.cols + g * shape.group;
   group.size = left < shape.group ? left : shape.group;
-  group.entry = shape.index == ScaleIndex::kTensor ? 0
-                : shape.index == ScaleIndex::kRow  ? row
+  group.entry = shape.index == ScaleIndex::kTensor  ? 0
+                : shape.index == ScaleIndex::kRow   ? row
                 : shape.index == ScaleIndex::kGroup ? g
                                                     : row_group;
   return group;

@@ -8,11 +8,11 @@ namespace qatlas::kernels::internal {
 
 }  // namespace qatlas::kernels::internal
 
-#define QATLAS_KERNELS_CHECK(condition, what)                             \
-  do {                                                                    \
-    if (!(condition)) [[unlikely]] {                                      \
-      ::qatlas::kernels::internal::Fail(__FILE__, __LINE__, what);        \
-    }                                                                     \
+#define QATLAS_KERNELS_CHECK(condition, what)                      \
+  do {                                                             \
+    if (!(condition)) [[unlikely]] {                               \
+      ::qatlas::kernels::internal::Fail(__FILE__, __LINE__, what); \
+    }                                                              \
   } while (false)
 
 #endif  // QATLAS_KERNELS_SRC_CHECK_H_

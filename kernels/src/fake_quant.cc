@@ -22,7 +22,8 @@ const char* Problem(const FakeQuantParams& p) {
   if (p.cols <= 0) return "there are no columns";
   if (p.group <= 0 || p.group > p.cols) return "the group size must be in 1 to the columns";
   if (p.cols % p.group != 0 && !p.short_last_group) {
-    return "the group size does not divide the columns; choose one that does, or allow a short last "
+    return "the group size does not divide the columns; choose one that does, or allow a short "
+           "last "
            "group";
   }
   if (p.q_min < -128 || p.q_max > 127 || p.q_min > p.q_max || p.q_min > 0 || p.q_max < 0) {

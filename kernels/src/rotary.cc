@@ -23,11 +23,10 @@ void CopyHeads(RowRange range, std::int64_t seq, std::int64_t heads, std::int64_
     const std::int64_t b = token / seq;
     const std::int64_t t = token % seq;
     for (std::int64_t head = 0; head < heads; ++head) {
-      std::memcpy(out + b * out_view.batch_stride + t * out_view.token_stride +
-                      head * out_view.head_stride,
-                  in + b * in_view.batch_stride + t * in_view.token_stride +
-                      head * in_view.head_stride,
-                  static_cast<std::size_t>(head_dim) * sizeof(float));
+      std::memcpy(
+          out + b * out_view.batch_stride + t * out_view.token_stride + head * out_view.head_stride,
+          in + b * in_view.batch_stride + t * in_view.token_stride + head * in_view.head_stride,
+          static_cast<std::size_t>(head_dim) * sizeof(float));
     }
   }
 }
