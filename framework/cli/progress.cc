@@ -107,7 +107,7 @@ std::string ProgressView::Status(const runs::Event& event) const {
 }
 
 void ProgressView::OnData(const data::Progress& progress) {
-  std::string text = absl::StrCat("data: ", progress.stage);
+  std::string text = absl::StrCat("data: ", std::string(progress.stage));
   if (progress.total > 0) {
     absl::StrAppendFormat(&text, " %3.0f%%",
                           100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total));

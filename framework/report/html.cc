@@ -66,8 +66,8 @@ std::string RenderHtml(const Page& page) {
                   "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                   "<link rel=\"icon\" href=\"data:,\">\n<title>",
-                  EscapeHtml(page.title), "</title>\n<style>\n", StyleSource(), "</style>\n<script>",
-                  PlotlySource(), "</script>\n</head>\n<body>\n<header><h1>", EscapeHtml(page.title),
+                  EscapeHtml(page.title), "</title>\n<style>\n", std::string(StyleSource()), "</style>\n<script>",
+                  std::string(PlotlySource()), "</script>\n</head>\n<body>\n<header><h1>", EscapeHtml(page.title),
                   "</h1>\n<p class=\"summary\">", EscapeHtml(page.summary), "</p>\n<nav>");
   for (const Section& section : page.sections) {
     absl::StrAppend(&out, "<a href=\"#", EscapeHtml(section.id), "\">", EscapeHtml(section.title), "</a> ");
