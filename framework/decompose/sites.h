@@ -14,17 +14,19 @@
 
 namespace qatlas::decompose {
 
-// Appends the sites of one run to `table`. `text` is a JSON array of objects:
+// Appends the sites of one run to `table`. `text` is a JSON array of objects, or an object that
+// holds it as "sites" and may say the "step":
 //   {"site": "3.fc2.input", "kurtosis": 5.1, "max_to_median": 24.0, "snr_db": 19.3}
-// A site is <block>.<role>.<operand> or <block>.<role>.<expert>.<operand>; instead of "site" an
-// object may have "block", "role", "operand" and, where there is one, "expert". Other numbers are
-// kept as columns of their names; null is missing. The table gets columns run, site, block, role,
-// expert, operand and the statistics.
-// InvalidArgument with all problems as file: element i: ...; nothing is appended then.
+// A site is <block>.<role>.<operand> or <block>.<role>.e<expert>.<operand>; an object may have
+// "block", "role", "operand" and "expert" beside "site" (then they must agree) or instead of it.
+// Its other numbers are kept as columns of their names; null is missing. The table gets columns
+// run, site, block, role, operand, expert, step (where given) and the statistics.
+// InvalidArgument with all problems as "file: element i: ..." (from 0); nothing is appended then.
 absl::Status AppendSites(absl::string_view text, const std::string& file, const std::string& run,
                          observe::Table& table);
 
-// Reads such a file and appends it.
+// Reads such a file and appends it. Of JSON lines (.jsonl) the last line counts: the end of the
+// run.
 absl::Status AppendSitesFile(const std::string& path, const std::string& run,
                              observe::Table& table);
 

@@ -1,0 +1,192 @@
+#include "framework/decompose/decompose.h"
+
+#include <cmath>
+#include <random>
+
+#include <absl/strings/str_cat.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "framework/decompose/json.h"
+#include "framework/observe/csv.h"
+
+namespace qatlas::decompose {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+observe::Table Read(const std::string& text) {
+  const auto table = observe::ParseCsv(text, "f");
+  EXPECT_TRUE(table.ok()) << table.status();
+  return *table;
+}
+
+constexpr char kHeader[] = "model,D,G,part,weight_bits,input_bits,seed,delta,delta_se\n";
+
+Decomposition Split(const std::string& rows) {
+  const auto result = Decompose(Read(kHeader + rows));
+  EXPECT_TRUE(result.ok()) << result.status();
+  return *result;
+}
+
+TEST(DecomposeTest, PartsAndRatiosByHand) {
+  const Decomposition split = Split(
+      "s,1e6,32,both,4,4,0,.058,.0003\n"
+      "s,1e6,32,both,4,4,1,.062,.0005\n"
+      "s,1e6,32,weights,4,16,0,.019,.0002\n"
+      "s,1e6,32,weights,4,16,1,.021,.0002\n"
+      "s,1e6,32,inputs,16,4,0,.039,.0002\n"
+      "s,1e6,32,inputs,16,4,1,.041,.0002\n"
+      "s,1e6,32,fc2-8bit,4,4,0,.044,.0002\n"
+      "s,1e6,32,fc2-8bit,4,4,1,.046,.0002\n");
+  ASSERT_EQ(split.cells.size(), 1u);
+  const Cell& cell = split.cells[0];
+  EXPECT_TRUE(cell.missing.empty());
+  EXPECT_NEAR(cell.both->value, .06, 1e-15);
+  EXPECT_NEAR(cell.both->evaluation_se, .0004, 1e-15);
+  EXPECT_EQ(cell.both->seeds, 2);
+  // Squares: 8e-6 + 3 * 2e-6 over 4 degrees of freedom; the mean of two seeds has half.
+  EXPECT_NEAR(split.parts.seed_variance.variance, 3.5e-6, 1e-18);
+  EXPECT_EQ(split.parts.seed_variance.degrees_of_freedom, 4);
+  EXPECT_NEAR(cell.both->training_se, std::sqrt(3.5e-6 / 2), 1e-12);
+  EXPECT_NEAR(cell.inputs_to_weights->value, 2, 1e-12);
+  EXPECT_NEAR(cell.additivity->value, 1, 1e-12);
+  EXPECT_NEAR(cell.fc2_relief->value, .25, 1e-12);
+  EXPECT_EQ(cell.additivity->basis, Basis::kTotal);
+  EXPECT_EQ(cell.fc2_relief->method, RatioMethod::kDelta);
+}
+
+TEST(DecomposeTest, MissingPartsAreNamedNeverZero) {
+  const Decomposition split = Split("s,1e6,32,both,4,4,0,.06,\ns,1e6,32,weights,4,,0,.02,\n");
+  const Cell& cell = split.cells[0];
+  EXPECT_THAT(cell.missing, ElementsAre("inputs", "fc2-8bit"));
+  EXPECT_FALSE(cell.inputs.has_value());
+  EXPECT_FALSE(cell.inputs_to_weights.has_value());
+  EXPECT_FALSE(cell.additivity.has_value());
+  const auto json = ToJson(split);
+  EXPECT_TRUE(json["cells"][0]["inputs"].is_null());
+  EXPECT_TRUE(json["cells"][0]["additivity"].is_null());
+  EXPECT_TRUE(json["cells"][0]["both"]["total_se"].is_null());
+  EXPECT_EQ(json["cells"][0]["both"]["value"], .06);
+  EXPECT_EQ(json["cells"][0]["cell"]["model"], "s");
+}
+
+TEST(DecomposeTest, OneSeedLeavesTheTrainingErrorUnknown) {
+  const Decomposition split = Split("s,1e6,32,both,4,4,0,.06,.001\ns,2e6,32,both,4,4,0,.09,.001\n");
+  EXPECT_TRUE(std::isnan(split.cells[0].both->training_se));
+  EXPECT_EQ(split.cells[0].both->evaluation_se, .001);
+  EXPECT_THAT(split.notes, ElementsAre(HasSubstr("the training error is unknown")));
+  ASSERT_EQ(split.trends.steps.size(), 1u);
+  EXPECT_EQ(split.trends.steps[0].verdict, Verdict::kErrorUnknown);
+  EXPECT_EQ(split.trends.summaries[0].error_unknown, 1);
+}
+
+TEST(DecomposeTest, NegativeAndZeroDeltas) {
+  const Decomposition split = Split(
+      "s,1e6,32,both,8,8,0,-.0004,\ns,1e6,32,both,8,8,1,.0002,\n"
+      "s,1e6,32,weights,8,,0,.0001,\ns,1e6,32,weights,8,,1,-.0001,\n"
+      "s,1e6,32,inputs,,8,0,-.0002,\ns,1e6,32,inputs,,8,1,.0001,\n");
+  const Cell& cell = split.cells[0];
+  EXPECT_NEAR(cell.both->value, -.0001, 1e-12);
+  EXPECT_EQ(cell.weights->value, 0);
+  EXPECT_TRUE(std::isnan(cell.inputs_to_weights->value));
+  EXPECT_EQ(cell.inputs_to_weights->note, "the denominator is zero");
+  EXPECT_EQ(cell.additivity->method, RatioMethod::kUnbounded);
+  const auto json = ToJson(split);
+  EXPECT_EQ(json["cells"][0]["additivity"]["method"], "unbounded");
+  EXPECT_TRUE(json["cells"][0]["additivity"]["low"].is_null());
+}
+
+TEST(DecomposeTest, RolesFromBothSides) {
+  const Decomposition split = Split(
+      "s,1e6,32,both,3,3,0,.06,.001\n"
+      "s,1e6,32,only:fc2,3,3,0,.03,.001\n"
+      "s,1e6,32,not:fc2,3,3,0,.035,.001\n"
+      "s,1e6,32,only:qkv,3,3,0,.012,.001\n");
+  const Cell& cell = split.cells[0];
+  ASSERT_EQ(cell.roles.size(), 2u);
+  EXPECT_EQ(cell.roles[0].role, "fc2");
+  EXPECT_NEAR(cell.roles[0].only->value, .03, 1e-15);
+  EXPECT_NEAR(cell.roles[0].without->value, .025, 1e-15);
+  EXPECT_NEAR(cell.roles[0].without->evaluation_se, std::sqrt(2) * .001, 1e-12);
+  EXPECT_FALSE(cell.roles[1].without.has_value());
+  EXPECT_THAT(cell.missing, ElementsAre("weights", "inputs", "fc2-8bit", "not:qkv"));
+  EXPECT_THAT(cell.only_sum->roles, ElementsAre("fc2", "qkv"));
+  EXPECT_NEAR(cell.only_sum->sum.value, .042, 1e-15);
+  EXPECT_NEAR(cell.only_sum->of_both->value, .7, 1e-12);
+  EXPECT_THAT(cell.without_sum->roles, ElementsAre("fc2"));
+}
+
+TEST(DecomposeTest, CellsByBits) {
+  // Weights at 4 bits belong to W4A4 and W4A8; weights at 2 bits stand alone; nominal bits of the
+  // unquantized operand do not matter.
+  const Decomposition split = Split(
+      "s,1,32,both,4,4,0,.06,\ns,1,32,both,4,8,0,.03,\ns,1,32,weights,4,4,0,.02,\n"
+      "s,1,32,inputs,16,4,0,.05,\ns,1,32,weights,2,16,0,.2,\ns,1,64,inputs,,3,0,.07,\n"
+      "s,1,64,weights,3,,0,.03,\n");
+  ASSERT_EQ(split.cells.size(), 4u);
+  EXPECT_EQ(split.cells[0].weights->value, .02);
+  EXPECT_EQ(split.cells[1].weights->value, .02);
+  EXPECT_THAT(split.cells[1].missing, ElementsAre("inputs", "fc2-8bit"));
+  EXPECT_EQ(split.cells[2].weight_bits, 2);
+  EXPECT_TRUE(std::isnan(split.cells[2].input_bits));
+  EXPECT_NEAR(split.cells[3].inputs_to_weights->value, .07 / .03, 1e-12);
+}
+
+TEST(DecomposeTest, BitsFromTheLabelAndPartsFromTheBits) {
+  const auto split = Decompose(
+      Read("model,precision,delta\ns,W4A4,.06\ns,W4A16,.02\ns,W16A4,.04\ns,W16A16,0\ns,,.1\n"));
+  ASSERT_TRUE(split.ok()) << split.status();
+  ASSERT_EQ(split->cells.size(), 1u);
+  EXPECT_NEAR(split->cells[0].inputs_to_weights->value, 2, 1e-12);
+}
+
+TEST(DecomposeTest, BadRowsAreReportedTogether) {
+  const auto split =
+      Decompose(Read(std::string(kHeader) +
+                     "s,1,32,both,4,4,0,.06,\ns,1,32,both,4,4,0,.07,\ns,1,32,wieghts,4,4,0,.07,\n"
+                     "s,1,32,inputs,4,,0,.07,\n"));
+  EXPECT_THAT(std::string(split.status().message()),
+              AllOf(HasSubstr("f:2 and f:3: two rows of one cell, part 'both' and seed"),
+                    HasSubstr("f:4: part 'wieghts' is unknown"),
+                    HasSubstr("f:5: the bits of part 'inputs' are not given")));
+  EXPECT_EQ(Decompose(Read("model,loss\ns,1\n")).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(Decompose(Read("model,part,delta\ns,none,\n")).status().message()),
+              HasSubstr("no quantized row has a delta"));
+}
+
+TEST(DecomposeTest, TotalErrorsCoverTheTruth) {
+  // 200 studies of 6 cells with 3 seeds: truth within 2 pooled errors about 95% of the time.
+  std::mt19937 random(11);
+  std::normal_distribution<double> training(0, .002);
+  int covered = 0, all = 0;
+  for (int study = 0; study < 200; ++study) {
+    observe::Table table;
+    for (int cell = 0; cell < 6; ++cell) {
+      for (int seed = 0; seed < 3; ++seed) {
+        ASSERT_TRUE(table
+                        .Append({{"model", std::string("s")},
+                                 {"D", 1.0 + cell},
+                                 {"part", std::string("both")},
+                                 {"precision", std::string("W4A4")},
+                                 {"seed", static_cast<double>(seed)},
+                                 {"delta", .01 * cell + training(random)},
+                                 {"delta_se", 0.0}})
+                        .ok());
+      }
+    }
+    const auto split = Decompose(table);
+    ASSERT_TRUE(split.ok());
+    for (int cell = 0; cell < 6; ++cell) {
+      const Estimate& both = *split->cells[cell].both;
+      covered += std::abs(both.value - .01 * cell) <= 2 * both.total_se();
+      ++all;
+    }
+  }
+  EXPECT_NEAR(static_cast<double>(covered) / all, .94, .025);
+}
+
+}  // namespace
+}  // namespace qatlas::decompose
