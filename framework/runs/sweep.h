@@ -20,7 +20,7 @@ namespace qatlas::runs {
 
 class Sweep {
  public:
-  // `places.folder` holds the prepared data. All must outlive the sweep.
+  // `data_folder` holds the prepared data. What is passed by reference must outlive the sweep.
   Sweep(const Plan& plan, const Store& store, const ExecuteOptions& options, std::string worker,
         std::string data_folder, int jobs, Watcher* watcher);
 

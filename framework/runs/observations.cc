@@ -1,0 +1,214 @@
+#include "framework/runs/observations.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "framework/observe/noise.h"
+#include "framework/observe/number.h"
+#include "framework/observe/schema.h"
+#include "framework/runs/files.h"
+#include "qatlas/check.h"
+
+namespace qatlas::runs {
+namespace {
+
+using observe::kMissing;
+
+// What a run's last segment found.
+struct RunResult {
+  double loss = kMissing;
+  double loss_se = kMissing;
+  double train_loss = kMissing;
+  double parameters = kMissing;  // N
+  double all_parameters = kMissing;
+  double flops_per_token = kMissing;
+  std::vector<double> per_sequence;
+};
+
+double NumberAt(const nlohmann::json& json, const char* key) {
+  if (!json.is_object() || !json.contains(key) || !json[key].is_number()) return kMissing;
+  return json[key].get<double>();
+}
+
+absl::StatusOr<RunResult> ReadResult(const Store& store, const std::string& id) {
+  QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, store.Result(id));
+  RunResult result;
+  const nlohmann::json validation = json.value("validation", nlohmann::json());
+  const nlohmann::json counts = json.value("counts", nlohmann::json());
+  result.loss = NumberAt(validation, "loss");
+  result.loss_se = NumberAt(validation, "se");
+  result.train_loss = NumberAt(json, "train_loss_smoothed");
+  result.parameters = NumberAt(counts, "block_linears");
+  result.all_parameters = NumberAt(counts, "total");
+  result.flops_per_token = NumberAt(counts, "flops_per_token");
+  if (validation.is_object() && validation.contains("per_sequence") &&
+      validation["per_sequence"].is_array()) {
+    for (const nlohmann::json& value : validation["per_sequence"]) {
+      result.per_sequence.push_back(value.is_number() ? value.get<double>() : kMissing);
+    }
+  }
+  if (!(result.loss == result.loss) || result.per_sequence.empty()) {
+    return absl::DataLossError(
+        absl::StrCat((store.SegmentFolder(id) / kResultFile).string(),
+                     " has no validation.loss with its per_sequence losses; it was damaged"));
+  }
+  return result;
+}
+
+// Results of every finished run, by index.
+absl::StatusOr<std::map<int, RunResult>> Results(const Plan& plan, const Store& store) {
+  std::map<int, RunResult> results;
+  for (size_t i = 0; i < plan.runs.size(); ++i) {
+    const std::string& id = plan.segments[plan.runs[i].segments.back()].spec.id;
+    if (!store.Finished(id)) continue;
+    QATLAS_ASSIGN_OR_RETURN(results[static_cast<int>(i)], ReadResult(store, id));
+  }
+  return results;
+}
+
+absl::StatusOr<observe::MeanDifference> Delta(const Plan& plan, int run,
+                                              const std::map<int, RunResult>& results) {
+  const int baseline = plan.runs[run].baseline;
+  absl::StatusOr<observe::MeanDifference> delta = observe::PairedMeanDifference(
+      results.at(run).per_sequence, results.at(baseline).per_sequence);
+  if (!delta.ok()) {
+    return absl::Status(delta.status().code(),
+                        absl::StrCat(plan.runs[run].name, " against ", plan.runs[baseline].name,
+                                     ": ", delta.status().message()));
+  }
+  return delta;
+}
+
+// "W4A4", "W4" (inputs in full precision), "W4A4 fc2 A8"; "fp".
+std::string PrecisionLabel(const recipe::SchemeVariant& scheme) {
+  if (scheme.rules.empty()) return "fp";
+  std::string label;
+  if (scheme.weight_bits.has_value()) {
+    absl::StrAppend(&label, "W", observe::FormatNumber(*scheme.weight_bits));
+  }
+  if (scheme.input_bits.has_value()) {
+    absl::StrAppend(&label, "A", observe::FormatNumber(*scheme.input_bits));
+  }
+  if (scheme.fc2_input_bits.has_value()) {
+    absl::StrAppend(&label, " fc2 A", observe::FormatNumber(*scheme.fc2_input_bits));
+  }
+  return label;
+}
+
+double OrMissing(const std::optional<double>& value) { return value.value_or(kMissing); }
+
+bool HasPair(const Plan& plan, int run, const std::map<int, RunResult>& results) {
+  const int baseline = plan.runs[run].baseline;
+  return baseline >= 0 && results.count(run) != 0 && results.count(baseline) != 0;
+}
+
+}  // namespace
+
+std::string RunStatusText(const Plan& plan, const Store& store, int run) {
+  const std::vector<int>& path = plan.runs[run].segments;
+  const std::string& last = plan.segments[path.back()].spec.id;
+  if (store.Finished(last)) return "done";
+  for (int segment : path) {
+    const std::string& id = plan.segments[segment].spec.id;
+    if (store.Finished(id)) continue;
+    const std::optional<Failure> failure = store.ReadFailure(id);
+    if (!failure.has_value()) continue;
+    return id == last ? absl::StrCat("failed: ", failure->Show())
+                      : absl::StrCat("blocked by ", id, ": ", failure->Show());
+  }
+  return "missing";
+}
+
+absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store& store) {
+  QATLAS_ASSIGN_OR_RETURN(const auto results, Results(plan, store));
+  observe::Table table = observe::EmptyObservations();
+  for (size_t i = 0; i < plan.runs.size(); ++i) {
+    const PlannedRun& run = plan.runs[i];
+    const recipe::SchemeVariant& scheme = plan.recipe.schemes[run.request.scheme];
+    const bool quantized = !scheme.rules.empty();
+    observe::Table::Row row = {
+        {"run", run.name},
+        {"model", plan.recipe.models[run.request.model].name},
+        {"D", static_cast<double>(run.tokens)},
+        {"scheme", quantized ? scheme.name : observe::kSchemeFullPrecision},
+        {"precision", PrecisionLabel(scheme)},
+        {"part", quantized ? scheme.part : observe::kPartNone},
+        {"seed", static_cast<double>(run.request.seed)},
+        {"status", RunStatusText(plan, store, static_cast<int>(i))},
+        {"label", scheme.label},
+        {"grid", run.request.grid},
+    };
+    auto number = [&](const char* name, double value) { row.push_back({name, value}); };
+    number("weight_bits", OrMissing(scheme.weight_bits));
+    number("input_bits", OrMissing(scheme.input_bits));
+    number("fc2_input_bits", scheme.fc2_input_bits.has_value() ? *scheme.fc2_input_bits
+                                                               : OrMissing(scheme.input_bits));
+    if (quantized) {
+      // A group of 0 is the whole reduction: its length depends on the linear, so none is written.
+      number("G", scheme.group.value_or(0) > 0 ? static_cast<double>(*scheme.group) : kMissing);
+      number("qat_fraction",
+             1 - static_cast<double>(run.quantized_from) / static_cast<double>(run.steps));
+      row.push_back({"granularity", scheme.granularity});
+      row.push_back({"quantizer", scheme.quantizer});
+      if (run.baseline >= 0) row.push_back({"baseline", plan.runs[run.baseline].name});
+    }
+    if (const auto found = results.find(static_cast<int>(i)); found != results.end()) {
+      const RunResult& result = found->second;
+      number("N", result.parameters);
+      number("N_total", result.all_parameters);
+      number("loss", result.loss);
+      number("loss_se", result.loss_se);
+      number("train_loss", result.train_loss);
+      number("flops", result.flops_per_token * static_cast<double>(run.tokens));
+    } else if (plan.segments[run.segments.back()].description.block_linears > 0) {
+      const Description& known = plan.segments[run.segments.back()].description;
+      number("N", static_cast<double>(known.block_linears));
+      number("N_total", static_cast<double>(known.total));
+    }
+    if (HasPair(plan, static_cast<int>(i), results)) {
+      QATLAS_ASSIGN_OR_RETURN(const observe::MeanDifference delta,
+                              Delta(plan, static_cast<int>(i), results));
+      number("delta", delta.mean);
+      number("delta_se", delta.standard_error);
+    }
+    QATLAS_RETURN_IF_ERROR(table.Append(row));
+  }
+  return table;
+}
+
+absl::StatusOr<std::vector<PairDifference>> GatherPairs(const Plan& plan, const Store& store) {
+  QATLAS_ASSIGN_OR_RETURN(const auto results, Results(plan, store));
+  std::vector<PairDifference> pairs;
+  for (size_t i = 0; i < plan.runs.size(); ++i) {
+    const int run = static_cast<int>(i);
+    if (!HasPair(plan, run, results)) continue;
+    QATLAS_ASSIGN_OR_RETURN(const observe::MeanDifference delta, Delta(plan, run, results));
+    PairDifference pair;
+    pair.run = plan.runs[i].name;
+    pair.baseline = plan.runs[plan.runs[i].baseline].name;
+    pair.delta = delta.mean;
+    pair.delta_se = delta.standard_error;
+    const std::vector<double>& a = results.at(run).per_sequence;
+    const std::vector<double>& b = results.at(plan.runs[i].baseline).per_sequence;
+    for (size_t s = 0; s < a.size(); ++s) pair.differences.push_back(a[s] - b[s]);
+    pairs.push_back(std::move(pair));
+  }
+  return pairs;
+}
+
+absl::StatusOr<nlohmann::ordered_json> GatherSites(const Plan& plan, const Store& store) {
+  nlohmann::ordered_json sites = nlohmann::ordered_json::object();
+  for (const PlannedRun& run : plan.runs) {
+    const std::string& id = plan.segments[run.segments.back()].spec.id;
+    std::error_code error;
+    const std::filesystem::path path = store.SegmentFolder(id) / kSitesFile;
+    if (!store.Finished(id) || !std::filesystem::exists(path, error)) continue;
+    QATLAS_ASSIGN_OR_RETURN(nlohmann::json json, ReadJson(path));
+    sites[run.name] = std::move(json);
+  }
+  return sites;
+}
+
+}  // namespace qatlas::runs
