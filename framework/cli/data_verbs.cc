@@ -25,8 +25,8 @@ struct Arguments {
 int Show(const Session& session, const runs::DataFacts& facts) {
   if (!facts.info) {
     return session.Fail(kFailed, absl::NotFoundError(absl::StrCat(
-                                     "the data is not prepared yet (it will lie in ", facts.folder.string(),
-                                     "); run `qatlas data prepare`")));
+                                     "the data is not prepared yet (it will lie in ",
+                                     facts.folder.string(), "); run `qatlas data prepare`")));
   }
   const nlohmann::ordered_json json = data::ToJson(*facts.info);
   if (session.json) {
@@ -73,17 +73,21 @@ void AddDataVerbs(CLI::App& app, Session& session) {
   static Arguments arguments;
   CLI::App* data = app.add_subcommand("data", "Prepare a recipe's tokens, and say what they are");
   data->require_subcommand(1);
-  CLI::App* prepare = data->add_subcommand("prepare", "Make the tokens of a recipe now; `run` would do it too");
+  CLI::App* prepare =
+      data->add_subcommand("prepare", "Make the tokens of a recipe now; `run` would do it too");
   CLI::App* info = data->add_subcommand("info", "Documents, tokens, vocabulary, entropy, origin");
   for (CLI::App* verb : {prepare, info}) {
-    verb->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")->required();
+    verb->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")
+        ->required();
     verb->add_option("OVERRIDES", arguments.overrides, "key.path=value, as TOML writes values");
     verb->add_option("--store", arguments.store, "Folder whose data/ keeps the tokens")
         ->type_name("FOLDER")
         ->capture_default_str();
   }
-  prepare->callback([&session] { session.verb = [&session] { return Verb(session, arguments, true); }; });
-  info->callback([&session] { session.verb = [&session] { return Verb(session, arguments, false); }; });
+  prepare->callback(
+      [&session] { session.verb = [&session] { return Verb(session, arguments, true); }; });
+  info->callback(
+      [&session] { session.verb = [&session] { return Verb(session, arguments, false); }; });
 }
 
 }  // namespace qatlas::cli

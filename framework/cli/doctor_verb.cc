@@ -55,7 +55,8 @@ CommandResult Run(const std::vector<std::string>& command) {
   close(ends[1]);
   char buffer[4096];
   ssize_t n;
-  while ((n = read(ends[0], buffer, sizeof(buffer))) > 0) result.output.append(buffer, static_cast<size_t>(n));
+  while ((n = read(ends[0], buffer, sizeof(buffer))) > 0)
+    result.output.append(buffer, static_cast<size_t>(n));
   close(ends[0]);
   int status = 0;
   if (child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status)) {
@@ -83,7 +84,8 @@ Finding Worker() {
   finding.found = absl::StrCat(worker.string(), ": ", absl::StripAsciiWhitespace(version.output));
   if (version.exit_code != 0) {
     finding.good = false;
-    finding.advice = "it does not start; if a library is missing, run script/bootstrap, which installs LibTorch";
+    finding.advice =
+        "it does not start; if a library is missing, run script/bootstrap, which installs LibTorch";
   }
   return finding;
 #endif
@@ -103,8 +105,8 @@ Finding Plugins(Session& session) {
   }
   for (const plugin::PassedOver& entry : (*catalog)->passed_over()) {
     finding.good = false;
-    absl::StrAppend(&finding.advice, finding.advice.empty() ? "" : "\n", "passed over ", entry.path, ": ",
-                    entry.reason);
+    absl::StrAppend(&finding.advice, finding.advice.empty() ? "" : "\n", "passed over ", entry.path,
+                    ": ", entry.reason);
   }
   return finding;
 }
@@ -139,7 +141,8 @@ Finding Disk() {
   Finding finding{"disk", true, "", ""};
   struct statvfs info;
   if (statvfs(".", &info) != 0) return {"disk", false, "cannot be asked", ""};
-  const double gib = static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize) / (1 << 30);
+  const double gib =
+      static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize) / (1 << 30);
   finding.found = absl::StrFormat("%.1f GiB free here", gib);
   if (gib < 1) {
     finding.good = false;
@@ -150,19 +153,23 @@ Finding Disk() {
 
 Finding Gpu() {
   Finding finding{"GPU", true, "none; training runs on the CPU", ""};
-  CommandResult result = Run({"nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"});
+  CommandResult result =
+      Run({"nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"});
   if (result.exit_code == 0) finding.found = std::string(absl::StripAsciiWhitespace(result.output));
   return finding;
 }
 
 int Doctor(Session& session) {
-  const std::vector<Finding> findings = {Worker(), Plugins(session), Cpu(), Memory(), Disk(), Gpu()};
+  const std::vector<Finding> findings = {Worker(), Plugins(session), Cpu(),
+                                         Memory(), Disk(),           Gpu()};
   bool good = true;
   nlohmann::json answer = nlohmann::json::array();
   for (const Finding& finding : findings) {
     good = good && finding.good;
     if (session.json) {
-      answer.push_back({{"what", finding.what}, {"good", finding.good}, {"found", finding.found},
+      answer.push_back({{"what", finding.what},
+                        {"good", finding.good},
+                        {"found", finding.found},
                         {"advice", finding.advice}});
       continue;
     }

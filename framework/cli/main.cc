@@ -12,12 +12,15 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
 
   CLI::App app{
-      "qatlas measures how quantization-aware training scales: it trains small language models with and\n"
-      "without fake quantization, splits the loss gap into its causes, fits scaling laws to it, and says\n"
+      "qatlas measures how quantization-aware training scales: it trains small language models "
+      "with and\n"
+      "without fake quantization, splits the loss gap into its causes, fits scaling laws to it, "
+      "and says\n"
       "which law form the runs support.\n\n"
       "  qatlas run recipes/quickstart.toml --dry-run    what would be trained, and what it costs\n"
       "  qatlas run recipes/quickstart.toml              train, decompose, fit, compare, report\n"
-      "  qatlas compare runs.csv                         compare law forms on a table from elsewhere"};
+      "  qatlas compare runs.csv                         compare law forms on a table from "
+      "elsewhere"};
   app.name("qatlas");
   app.set_version_flag("--version", QATLAS_VERSION);
   app.require_subcommand(1);
@@ -26,13 +29,15 @@ int main(int argc, char** argv) {
 
   Session session;
   app.add_option("--plugin-path", session.plugin_path,
-                 "Folder searched for plugins before QATLAS_PLUGIN_PATH and the installed ones (repeatable)")
+                 "Folder searched for plugins before QATLAS_PLUGIN_PATH and the installed ones "
+                 "(repeatable)")
       ->type_name("FOLDER")
       ->take_all();
   app.add_flag("--json", session.json, "Answer in JSON, for programs");
   app.fallthrough();
   app.footer(
-      "Exit codes: 0 done; 1 files or disk; 2 wrong command line; 3 bad recipe or input; 4 plugin failure;\n"
+      "Exit codes: 0 done; 1 files or disk; 2 wrong command line; 3 bad recipe or input; 4 plugin "
+      "failure;\n"
       "5 a run failed; 75 stopped by a signal (the same command goes on).");
 
 #ifdef QATLAS_HAS_TRAINING

@@ -12,7 +12,8 @@
 namespace qatlas::cli {
 namespace {
 
-constexpr int kKinds[] = {QATLAS_KIND_QUANTIZER, QATLAS_KIND_SCHEME, QATLAS_KIND_MODEL, QATLAS_KIND_LAW};
+constexpr int kKinds[] = {QATLAS_KIND_QUANTIZER, QATLAS_KIND_SCHEME, QATLAS_KIND_MODEL,
+                          QATLAS_KIND_LAW};
 
 nlohmann::json ComponentJson(const plugin::Component& component) {
   const plugin::ComponentDeclaration& declaration = *component.declaration;
@@ -41,7 +42,8 @@ nlohmann::json ComponentJson(const plugin::Component& component) {
 
 std::string Range(const plugin::OptionDeclaration& option) {
   if (!option.choices.empty()) return absl::StrJoin(option.choices, " | ");
-  if (option.minimum && option.maximum) return absl::StrCat(*option.minimum, " to ", *option.maximum);
+  if (option.minimum && option.maximum)
+    return absl::StrCat(*option.minimum, " to ", *option.maximum);
   if (option.minimum) return absl::StrCat("at least ", *option.minimum);
   if (option.maximum) return absl::StrCat("at most ", *option.maximum);
   return plugin::OptionTypeName(option.type);
@@ -55,8 +57,8 @@ void PrintComponent(const plugin::Component& component) {
   if (!declaration.abilities.empty()) {
     std::printf("  abilities %s\n", absl::StrJoin(declaration.abilities, ", ").c_str());
   }
-  std::printf("  plugin    %s %s, %s\n", component.plugin->name.c_str(), component.plugin->version.c_str(),
-              component.plugin->library.c_str());
+  std::printf("  plugin    %s %s, %s\n", component.plugin->name.c_str(),
+              component.plugin->version.c_str(), component.plugin->library.c_str());
   if (declaration.options.empty()) {
     std::printf("  options   none\n");
     return;
@@ -64,8 +66,9 @@ void PrintComponent(const plugin::Component& component) {
   std::printf("  options\n");
   for (const plugin::OptionDeclaration& option : declaration.options) {
     std::printf("    %-18s %s\n", option.name.c_str(), option.help.c_str());
-    std::printf("    %-18s %s; %s\n", "", Range(option).c_str(),
-                option.default_text ? absl::StrCat("default ", *option.default_text).c_str() : "required");
+    std::printf(
+        "    %-18s %s; %s\n", "", Range(option).c_str(),
+        option.default_text ? absl::StrCat("default ", *option.default_text).c_str() : "required");
   }
 }
 
@@ -83,9 +86,8 @@ int List(Session& session) {
     for (const plugin::PassedOver& entry : (*catalog)->passed_over()) {
       passed.push_back({{"path", entry.path}, {"reason", entry.reason}});
     }
-    return Session::Answer({{"components", components},
-                            {"passed_over", passed},
-                            {"searched", (*catalog)->folders()}});
+    return Session::Answer(
+        {{"components", components}, {"passed_over", passed}, {"searched", (*catalog)->folders()}});
   }
   for (int kind : kKinds) {
     const std::vector<plugin::Component> components = (*catalog)->Components(kind);
@@ -100,7 +102,8 @@ int List(Session& session) {
     std::fprintf(stderr, "passed over: %s: %s\n", entry.path.c_str(), entry.reason.c_str());
   }
   if ((*catalog)->Plugins().empty()) {
-    std::fprintf(stderr, "no plugins found in %s\n", absl::StrJoin((*catalog)->folders(), ", ").c_str());
+    std::fprintf(stderr, "no plugins found in %s\n",
+                 absl::StrJoin((*catalog)->folders(), ", ").c_str());
   }
   return kDone;
 }
@@ -117,9 +120,10 @@ int Info(Session& session, const std::string& name) {
     for (int kind : kKinds) {
       for (const std::string& known : (*catalog)->Names(kind)) names.push_back(known);
     }
-    std::string message = absl::StrCat("no component '", name, "'; there are: ",
-                                       names.empty() ? "none" : absl::StrJoin(names, ", "),
-                                       "; searched ", absl::StrJoin((*catalog)->folders(), ", "));
+    std::string message =
+        absl::StrCat("no component '", name,
+                     "'; there are: ", names.empty() ? "none" : absl::StrJoin(names, ", "),
+                     "; searched ", absl::StrJoin((*catalog)->folders(), ", "));
     for (const plugin::PassedOver& entry : (*catalog)->passed_over()) {
       absl::StrAppend(&message, "\n  passed over ", entry.path, ": ", entry.reason);
     }

@@ -68,8 +68,9 @@ void ProgressView::Line(const std::string& text) {
 
 void ProgressView::Redraw(const std::string& text) {
   const auto now = std::chrono::steady_clock::now();
-  if (now - last_ < (terminal_ ? std::chrono::duration_cast<std::chrono::steady_clock::duration>(kRedraw)
-                               : std::chrono::duration_cast<std::chrono::steady_clock::duration>(kPlain))) {
+  if (now - last_ <
+      (terminal_ ? std::chrono::duration_cast<std::chrono::steady_clock::duration>(kRedraw)
+                 : std::chrono::duration_cast<std::chrono::steady_clock::duration>(kPlain))) {
     return;
   }
   last_ = now;
@@ -109,8 +110,9 @@ std::string ProgressView::Status(const runs::Event& event) const {
 void ProgressView::OnData(const data::Progress& progress) {
   std::string text = absl::StrCat("data: ", std::string(progress.stage));
   if (progress.total > 0) {
-    absl::StrAppendFormat(&text, " %3.0f%%",
-                          100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total));
+    absl::StrAppendFormat(
+        &text, " %3.0f%%",
+        100.0 * static_cast<double>(progress.done) / static_cast<double>(progress.total));
   }
   if (!terminal_ && stage_ != progress.stage) last_ = {};
   stage_ = std::string(progress.stage);
@@ -125,8 +127,8 @@ void ProgressView::On(const runs::Event& event, const runs::Plan& plan) {
       break;
     case Kind::kBegin:
       Line(absl::StrCat("training ", event.segments_total, " segments, ",
-                        runs::ShowCount(static_cast<double>(event.tokens_total)), " tokens, ", event.jobs,
-                        event.jobs == 1 ? " worker" : " workers"));
+                        runs::ShowCount(static_cast<double>(event.tokens_total)), " tokens, ",
+                        event.jobs, event.jobs == 1 ? " worker" : " workers"));
       break;
     case Kind::kStarted:
       running_[event.segment] = event;

@@ -17,8 +17,8 @@ std::string Bar(double share, int width);
 // Writes to stderr, so that stdout stays for answers.
 class ProgressView : public runs::Watcher {
  public:
-  // `terminal`: redraw one line (stderr is a terminal); else a plain line at most every 20 seconds and
-  // for each event that matters.
+  // `terminal`: redraw one line (stderr is a terminal); else a plain line at most every 20 seconds
+  // and for each event that matters.
   explicit ProgressView(bool terminal) : terminal_(terminal) {}
   ~ProgressView() override { Clear(); }
 

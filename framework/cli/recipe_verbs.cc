@@ -38,7 +38,8 @@ int List(const Session& session) {
   nlohmann::json answer = nlohmann::json::array();
   for (const fs::path& file : InstalledRecipes()) {
     if (session.json) {
-      answer.push_back({{"name", file.stem().string()}, {"file", file.string()}, {"about", FirstComment(file)}});
+      answer.push_back(
+          {{"name", file.stem().string()}, {"file", file.string()}, {"about", FirstComment(file)}});
     } else {
       std::printf("%-16s %s\n", file.stem().c_str(), FirstComment(file).c_str());
     }
@@ -52,13 +53,14 @@ int Copy(const Session& session, const Arguments& arguments) {
   fs::path target = arguments.target.empty() ? file->filename() : fs::path(arguments.target);
   if (fs::is_directory(target)) target /= file->filename();
   if (fs::exists(target)) {
-    return session.Fail(kFailed, absl::AlreadyExistsError(
-                                     absl::StrCat(target.string(), " is there already; name another file")));
+    return session.Fail(kFailed, absl::AlreadyExistsError(absl::StrCat(
+                                     target.string(), " is there already; name another file")));
   }
   std::error_code error;
   fs::copy_file(*file, target, error);
   if (error) {
-    return session.Fail(kFailed, absl::UnavailableError(absl::StrCat(target.string(), ": ", error.message())));
+    return session.Fail(
+        kFailed, absl::UnavailableError(absl::StrCat(target.string(), ": ", error.message())));
   }
   std::printf("%s\n", target.c_str());
   return kDone;
@@ -86,9 +88,11 @@ int Validate(Session& session, const Arguments& arguments) {
                             {"models", recipe->models.size()},
                             {"schemes", recipe->schemes.size()}});
   }
-  std::printf("%s: valid; %zu runs (%zu of them full-precision baselines) of %zu models under %zu schemes\n",
-              recipe->name.c_str(), recipe->runs.size(), baselines, recipe->models.size(),
-              recipe->schemes.size() - 1);
+  std::printf(
+      "%s: valid; %zu runs (%zu of them full-precision baselines) of %zu models under %zu "
+      "schemes\n",
+      recipe->name.c_str(), recipe->runs.size(), baselines, recipe->models.size(),
+      recipe->schemes.size() - 1);
   return kDone;
 }
 
@@ -108,14 +112,15 @@ void AddRecipeVerbs(CLI::App& app, Session& session) {
   cp->callback([&session] { session.verb = [&session] { return Copy(session, arguments); }; });
 
   CLI::App* show = recipe->add_subcommand("show", "Print a recipe with every option filled in");
-  CLI::App* validate =
-      recipe->add_subcommand("validate", "Report every problem of a recipe at once, with line and column");
+  CLI::App* validate = recipe->add_subcommand(
+      "validate", "Report every problem of a recipe at once, with line and column");
   for (CLI::App* verb : {show, validate}) {
     verb->add_option("RECIPE", arguments.name, "File, or name of an installed recipe")->required();
     verb->add_option("OVERRIDES", arguments.overrides, "key.path=value, as TOML writes values");
   }
   show->callback([&session] { session.verb = [&session] { return Show(session, arguments); }; });
-  validate->callback([&session] { session.verb = [&session] { return Validate(session, arguments); }; });
+  validate->callback(
+      [&session] { session.verb = [&session] { return Validate(session, arguments); }; });
 }
 
 }  // namespace qatlas::cli

@@ -32,7 +32,8 @@ absl::StatusOr<fs::path> FindRecipe(const std::string& name) {
   for (const fs::path& file : InstalledRecipes()) {
     absl::StrAppend(&known, known.empty() ? "" : ", ", file.stem().string());
   }
-  return absl::NotFoundError(absl::StrCat("no recipe '", name, "': neither a file nor an installed one (",
+  return absl::NotFoundError(absl::StrCat("no recipe '", name,
+                                          "': neither a file nor an installed one (",
                                           known.empty() ? "none installed" : known, ")"));
 }
 

@@ -8,10 +8,10 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "framework/cli/analysis.h"
 #include "framework/cli/progress.h"
 #include "framework/cli/recipes.h"
 #include "framework/cli/session.h"
+#include "framework/cli/study.h"
 #include "framework/runs/execute.h"
 #include "framework/runs/plan.h"
 #include "framework/runs/source.h"
@@ -53,8 +53,10 @@ runs::PlanOptions OptionsOfPlan(const Session& session, const Arguments& argumen
   return options;
 }
 
-int DryRun(Session& session, const Arguments& arguments, const recipe::ResolvedRecipe& recipe, int jobs) {
-  auto plan = runs::MakePlan(recipe, runs::Store(arguments.store), OptionsOfPlan(session, arguments, false));
+int DryRun(Session& session, const Arguments& arguments, const recipe::ResolvedRecipe& recipe,
+           int jobs) {
+  auto plan = runs::MakePlan(recipe, runs::Store(arguments.store),
+                             OptionsOfPlan(session, arguments, false));
   if (!plan.ok()) return session.Fail(CodeOf(plan.status()), plan.status());
   if (session.json) return Session::Answer(runs::PlanToJson(*plan, jobs));
   std::cout << runs::ShowPlan(*plan, jobs);
@@ -64,8 +66,9 @@ int DryRun(Session& session, const Arguments& arguments, const recipe::ResolvedR
 int Run(Session& session, const Arguments& arguments) {
   int jobs = 0;
   if (arguments.jobs != "auto" && (!absl::SimpleAtoi(arguments.jobs, &jobs) || jobs < 1)) {
-    return session.Fail(kUsage, absl::InvalidArgumentError(absl::StrCat(
-                                    "--jobs ", arguments.jobs, ": must be 'auto' or a number from 1")));
+    return session.Fail(
+        kUsage, absl::InvalidArgumentError(absl::StrCat("--jobs ", arguments.jobs,
+                                                        ": must be 'auto' or a number from 1")));
   }
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.recipe, arguments.overrides, &code);
@@ -75,8 +78,8 @@ int Run(Session& session, const Arguments& arguments) {
   const runs::Store store(arguments.store);
   if (absl::Status status = store.Create(); !status.ok()) return session.Fail(kFailed, status);
   ProgressView progress(isatty(STDERR_FILENO) != 0);
-  auto facts = runs::PrepareData(recipe->data, store,
-                                 [&progress](const data::Progress& stage) { progress.OnData(stage); });
+  auto facts = runs::PrepareData(
+      recipe->data, store, [&progress](const data::Progress& stage) { progress.OnData(stage); });
   if (!facts.ok()) return session.Fail(CodeOf(facts.status()), facts.status());
   runs::PlanOptions plan_options = OptionsOfPlan(session, arguments, true);
   plan_options.data = *facts;
@@ -95,12 +98,13 @@ int Run(Session& session, const Arguments& arguments) {
   if (absl::Status status = runs::WriteStudyResults(*plan, store); !status.ok()) {
     return session.Fail(kFailed, status);
   }
-  nlohmann::json answer = {{"recipe", recipe->name},     {"trained", report->trained},
-                           {"failed", report->failed},   {"blocked", report->blocked},
-                           {"stopped", report->stopped}, {"study", store.StudyFolder(recipe->name).string()}};
+  nlohmann::json answer = {
+      {"recipe", recipe->name},     {"trained", report->trained},
+      {"failed", report->failed},   {"blocked", report->blocked},
+      {"stopped", report->stopped}, {"study", store.StudyFolder(recipe->name).string()}};
   std::string shown;
   if (report->signal == 0 && !arguments.no_report) {
-    auto page = AnalyzeStudy(session, *recipe, *plan, store);
+    auto page = AnalyzeStudy(session, *plan, store);
     if (!page.ok()) return session.Fail(CodeOf(page.status()), page.status());
     answer["report"] = page->string();
     shown = absl::StrCat("report: ", page->string());
@@ -146,26 +150,31 @@ void AddRunVerbs(CLI::App& app, Session& session) {
       "run", "Train a recipe's missing segments, then decompose, fit, compare and report");
   CLI::App* status = app.add_subcommand("status", "Where the runs of a recipe stand right now");
   for (CLI::App* verb : {run, status}) {
-    verb->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")->required();
+    verb->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")
+        ->required();
     verb->add_option("OVERRIDES", arguments.overrides, "key.path=value, as TOML writes values");
-    verb->add_option("--store", arguments.store, "Folder of finished segments, shared by all recipes")
+    verb->add_option("--store", arguments.store,
+                     "Folder of finished segments, shared by all recipes")
         ->type_name("FOLDER")
         ->capture_default_str();
     verb->add_option("--device", arguments.device, "cpu, cuda or auto")
         ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
         ->capture_default_str();
   }
-  run->add_option("--jobs", arguments.jobs,
-                  "Workers side by side; auto: as many as cores and memory allow. Changes how many run at\n"
-                  "once, never the threads of each")
+  run->add_option(
+         "--jobs", arguments.jobs,
+         "Workers side by side; auto: as many as cores and memory allow. Changes how many run at\n"
+         "once, never the threads of each")
       ->capture_default_str();
-  run->add_flag("--dry-run", arguments.dry_run,
-                "Only say what would be trained and why, what is shared, and what it costs; writes nothing");
+  run->add_flag(
+      "--dry-run", arguments.dry_run,
+      "Only say what would be trained and why, what is shared, and what it costs; writes nothing");
   run->add_flag("--retry-failed", arguments.retry_failed,
                 "Try again also what failed in a way that should repeat itself (NaN, divergence)");
   run->add_flag("--no-report", arguments.no_report, "Stop after training");
   run->callback([&session] { session.verb = [&session] { return Run(session, arguments); }; });
-  status->callback([&session] { session.verb = [&session] { return Status(session, arguments); }; });
+  status->callback(
+      [&session] { session.verb = [&session] { return Status(session, arguments); }; });
 }
 
 }  // namespace qatlas::cli

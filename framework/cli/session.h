@@ -35,7 +35,8 @@ class Session {
   // The verb that the command line named; run after parsing.
   std::function<int()> verb;
 
-  // The plugins of the search path, scanned once, manifests only. Errors: a search path that cannot be.
+  // The plugins of the search path, scanned once, manifests only. Errors: a search path that cannot
+  // be.
   absl::StatusOr<const plugin::Catalog*> Catalog();
   // The folder of this program, of the install's recipes, and of the worker.
   static std::filesystem::path ProgramFolder();

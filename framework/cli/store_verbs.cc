@@ -49,7 +49,8 @@ int List(const Session& session, const Arguments& arguments) {
     for (const runs::WorkRecord& record : *work) {
       open.push_back({{"id", record.id},
                       {"resumes", record.has_resume},
-                      {"failure", record.failure ? nlohmann::json(record.failure->Show()) : nlohmann::json()}});
+                      {"failure", record.failure ? nlohmann::json(record.failure->Show())
+                                                 : nlohmann::json()}});
     }
     return Session::Answer({{"segments", sizes->segments},
                             {"checkpoints", sizes->checkpoints},
@@ -60,7 +61,8 @@ int List(const Session& session, const Arguments& arguments) {
                             {"studies", sizes->studies},
                             {"unfinished", open}});
   }
-  std::printf("studies      %s\n", sizes->studies.empty() ? "none" : absl::StrJoin(sizes->studies, ", ").c_str());
+  std::printf("studies      %s\n",
+              sizes->studies.empty() ? "none" : absl::StrJoin(sizes->studies, ", ").c_str());
   std::printf("segments     %lld finished, records %s\n", static_cast<long long>(sizes->segments),
               runs::ShowBytes(sizes->other_bytes).c_str());
   std::printf("checkpoints  %lld, %s\n", static_cast<long long>(sizes->checkpoints),
@@ -69,7 +71,8 @@ int List(const Session& session, const Arguments& arguments) {
               runs::ShowBytes(sizes->work_bytes).c_str());
   std::printf("data         %s\n", runs::ShowBytes(sizes->data_bytes).c_str());
   for (const runs::WorkRecord& record : *work) {
-    if (record.failure) std::printf("failed       %s: %s\n", record.id.c_str(), record.failure->Show().c_str());
+    if (record.failure)
+      std::printf("failed       %s: %s\n", record.id.c_str(), record.failure->Show().c_str());
   }
   return kDone;
 }
@@ -90,7 +93,8 @@ int Gc(const Session& session, Arguments& arguments) {
   }
   std::printf("%s %s: %zu checkpoints and %zu unfinished folders; %lld checkpoints kept\n",
               arguments.gc.dry_run ? "would free" : "freed", runs::ShowBytes(report->bytes).c_str(),
-              report->freed.size(), report->removed_work.size(), static_cast<long long>(report->kept));
+              report->freed.size(), report->removed_work.size(),
+              static_cast<long long>(report->kept));
   return kDone;
 }
 
@@ -102,7 +106,8 @@ absl::StatusOr<std::string> SegmentOfRun(const runs::Plan& plan, const runs::Sto
     if (run.name == name) {
       const std::string& id = plan.segments[static_cast<size_t>(run.segments.back())].spec.id;
       if (!store.Finished(id)) {
-        return absl::FailedPreconditionError(absl::StrCat(name, " is not finished; see `qatlas status`"));
+        return absl::FailedPreconditionError(
+            absl::StrCat(name, " is not finished; see `qatlas status`"));
       }
       return id;
     }
@@ -133,12 +138,15 @@ int Export(Session& session, const Arguments& arguments) {
   const std::string folder = store.SegmentFolder(*id).string();
   const pid_t child = fork();
   if (child == 0) {
-    execl(worker->c_str(), worker->c_str(), "export", folder.c_str(), arguments.output.c_str(), nullptr);
+    execl(worker->c_str(), worker->c_str(), "export", folder.c_str(), arguments.output.c_str(),
+          nullptr);
     _exit(127);
   }
   int status = 0;
-  if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return session.Fail(kFailed, absl::InternalError(absl::StrCat("the worker did not export ", folder)));
+  if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status) ||
+      WEXITSTATUS(status) != 0) {
+    return session.Fail(kFailed,
+                        absl::InternalError(absl::StrCat("the worker did not export ", folder)));
   }
   return kDone;
 }
@@ -149,18 +157,23 @@ void AddStoreVerbs(CLI::App& app, Session& session) {
   static Arguments arguments;
   CLI::App* store = app.add_subcommand("store", "What the store holds, and freeing it");
   store->require_subcommand(1);
-  CLI::App* ls = store->add_subcommand("ls", "Studies, segments, checkpoints, and what is unfinished");
-  CLI::App* gc = store->add_subcommand(
-      "gc", "Free checkpoints that nothing needs: kept are those that a study's segments still start from,\n"
-            "fork points, and final states. Results are never touched");
+  CLI::App* ls =
+      store->add_subcommand("ls", "Studies, segments, checkpoints, and what is unfinished");
+  CLI::App* gc = store->add_subcommand("gc",
+                                       "Free checkpoints that nothing needs: kept are those that a "
+                                       "study's segments still start from,\n"
+                                       "fork points, and final states. Results are never touched");
   gc->add_flag("--dry-run", arguments.gc.dry_run, "Only say what would be freed");
-  gc->add_flag("--drop-finals", arguments.drop_finals, "Free final states too (no export afterwards)");
+  gc->add_flag("--drop-finals", arguments.drop_finals,
+               "Free final states too (no export afterwards)");
   gc->add_flag("--drop-forks", arguments.drop_forks,
                "Free fork points too (a scheme added later trains its trunk again)");
   CLI::App* exporter = app.add_subcommand(
       "export", "Write codes, scales and merged weights of a finished run as safetensors");
-  exporter->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")->required();
-  exporter->add_option("RUN", arguments.run, "Name of a run, as `qatlas status` lists it")->required();
+  exporter->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")
+      ->required();
+  exporter->add_option("RUN", arguments.run, "Name of a run, as `qatlas status` lists it")
+      ->required();
   exporter->add_option("OUTPUT", arguments.output, "Folder to write to")->required();
   exporter->add_option("OVERRIDES", arguments.overrides, "key.path=value, as for `run`");
   for (CLI::App* verb : {ls, gc, exporter}) {
@@ -170,7 +183,8 @@ void AddStoreVerbs(CLI::App& app, Session& session) {
   }
   ls->callback([&session] { session.verb = [&session] { return List(session, arguments); }; });
   gc->callback([&session] { session.verb = [&session] { return Gc(session, arguments); }; });
-  exporter->callback([&session] { session.verb = [&session] { return Export(session, arguments); }; });
+  exporter->callback(
+      [&session] { session.verb = [&session] { return Export(session, arguments); }; });
 }
 
 }  // namespace qatlas::cli

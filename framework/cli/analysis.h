@@ -1,0 +1,46 @@
+// From observations to a report: decomposition, comparison of laws, one HTML file.
+#ifndef QATLAS_FRAMEWORK_CLI_ANALYSIS_H_
+#define QATLAS_FRAMEWORK_CLI_ANALYSIS_H_
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "framework/cli/lab.h"
+#include "framework/cli/session.h"
+#include "framework/observe/table.h"
+#include "framework/recipe/recipe.h"
+#include "nlohmann/json.hpp"
+
+namespace qatlas::cli {
+
+// What an analysis starts from.
+struct AnalysisInputs {
+  std::string title;
+  std::string description;
+  observe::Table observations;   // paired
+  nlohmann::ordered_json sites;  // run → array of site statistics; null: none
+  std::vector<LabSettings> fits;
+  nlohmann::json provenance = nlohmann::json::object();
+  std::vector<std::string> notes;
+};
+
+// Decomposes (where there are pairs), compares the laws of every fit, and writes into `folder`
+//   decomposition.json, <fit>.json (results), report/report.html, report/report.json,
+//   report/data/*.csv.
+// A fit that cannot be made becomes a note of the report, not a failure. Returns the HTML file's
+// path.
+absl::StatusOr<std::filesystem::path> Analyze(Session& session, AnalysisInputs inputs,
+                                              const std::filesystem::path& folder);
+
+// The settings of a recipe's [[fit]] tables.
+std::vector<LabSettings> FitsOf(const recipe::ResolvedRecipe& recipe);
+
+// Inputs from a study's folder: observations.csv, sites.json, provenance.json where they are.
+absl::StatusOr<AnalysisInputs> InputsOfStudy(const recipe::ResolvedRecipe& recipe,
+                                             const std::filesystem::path& folder);
+
+}  // namespace qatlas::cli
+
+#endif  // QATLAS_FRAMEWORK_CLI_ANALYSIS_H_

@@ -1,0 +1,58 @@
+// The laboratory as the command line uses it: a table and names of laws in, a comparison out.
+#ifndef QATLAS_FRAMEWORK_CLI_LAB_H_
+#define QATLAS_FRAMEWORK_CLI_LAB_H_
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "framework/cli/session.h"
+#include "framework/compare/compare.h"
+#include "framework/observe/table.h"
+#include "nlohmann/json.hpp"
+
+namespace qatlas::cli {
+
+struct LabSettings {
+  std::string name = "fit";        // of the comparison: file names and the report's section
+  std::string target = "delta";    // "delta", "loss", or another column that a form predicts
+  std::vector<std::string> laws;   // components
+  std::string full_precision;      // the law that brings loss-forms to the target δ
+  std::string loss = "log-huber";  // fit::LossByName
+  double huber_delta = 0;          // 0: the loss's own
+  std::string likelihood = "student-t";
+  std::string non_positive = "linear";  // fit::NonPositiveByName
+  std::string where;                    // rows to use; empty: those that fit the target
+  std::string noise;                    // column of standard errors of the target
+  std::map<std::string, double> fixed;
+  int bootstraps = 500;  // 0: none
+  uint64_t seed = 1;
+};
+
+struct LabResult {
+  LabSettings settings;
+  observe::Table rows;  // what was compared on
+  compare::Comparison comparison;
+  std::vector<std::string> notes;  // rows left out and why
+};
+
+// Reads a table by its ending and pairs its rows where it has what that needs. `mapping` are
+// "column=expression" items, with "where=condition" among them (framework/observe/import.h).
+// Without a mapping the file must have the standard columns.
+absl::StatusOr<observe::Table> ReadObservations(const std::string& path,
+                                                const std::vector<std::string>& mapping,
+                                                std::vector<std::string>* notes);
+
+// Fits and compares. Rows for δ: those that have one, with both operands quantized where the table
+// says which; for the loss: the full-precision ones. Errors: an unknown law, no rows, settings that
+// contradict each other.
+absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
+                                 const LabSettings& settings);
+
+// "Law of δ", "Law of the loss": titles of report sections.
+std::string TitleOfTarget(const std::string& target);
+
+}  // namespace qatlas::cli
+
+#endif  // QATLAS_FRAMEWORK_CLI_LAB_H_

@@ -1,0 +1,21 @@
+// The analysis of a recipe's study in a store.
+#ifndef QATLAS_FRAMEWORK_CLI_STUDY_H_
+#define QATLAS_FRAMEWORK_CLI_STUDY_H_
+
+#include <filesystem>
+
+#include "absl/status/statusor.h"
+#include "framework/cli/session.h"
+#include "framework/runs/plan.h"
+#include "framework/runs/store.h"
+
+namespace qatlas::cli {
+
+// Writes provenance.json (versions, data, seeds, hardware) into the study's folder, analyzes what
+// is finished, and returns the report's path.
+absl::StatusOr<std::filesystem::path> AnalyzeStudy(Session& session, const runs::Plan& plan,
+                                                   const runs::Store& store);
+
+}  // namespace qatlas::cli
+
+#endif  // QATLAS_FRAMEWORK_CLI_STUDY_H_
