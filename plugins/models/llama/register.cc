@@ -1,0 +1,3 @@
+#include "llama.h"
+
+QATLAS_PLUGIN("llama", "1.0.0", qatlas::Component<qatlas::llama::LlamaBuilder>())
