@@ -8,9 +8,9 @@
 #include <vector>
 #include "absl/strings/string_view.h"
 
+#include <qatlas/component.h>
 #include "absl/status/statusor.h"
 #include "framework/plugin/manifest.h"
-#include "qatlas/component.h"
 
 namespace qatlas::plugin {
 

@@ -3,13 +3,13 @@
 #include <utility>
 #include <vector>
 
+#include <qatlas/check.h>
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/plugin/document.h"
 #include "framework/plugin/manifest.h"
 #include "framework/plugin/options.h"
-#include "qatlas/check.h"
 
 namespace qatlas::plugin {
 namespace {

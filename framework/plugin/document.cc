@@ -228,8 +228,9 @@ const char* TypeName(Node::Type type) {
 absl::StatusOr<Node> ParseToml(absl::string_view text, const std::string& file) {
   const toml::parse_result result = toml::parse(std::string(text), file);
   if (!result) {
-    return absl::InvalidArgumentError(absl::StrCat(Place(file, result.error().source().begin),
-                                                   ": not TOML: ", std::string(result.error().description())));
+    return absl::InvalidArgumentError(
+        absl::StrCat(Place(file, result.error().source().begin),
+                     ": not TOML: ", std::string(result.error().description())));
   }
   return Converter(file, nullptr).Convert(result.table());
 }

@@ -12,9 +12,9 @@
 #include <vector>
 #include "absl/strings/string_view.h"
 
+#include <qatlas/options.h>
 #include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
-#include "qatlas/options.h"
 
 namespace qatlas::plugin {
 

@@ -5,9 +5,9 @@
 #include <mutex>
 #include <vector>
 
+#include <qatlas/check.h>
 #include "absl/strings/str_replace.h"
 #include "framework/plugin/options.h"
-#include "qatlas/check.h"
 
 namespace qatlas::plugin {
 namespace {

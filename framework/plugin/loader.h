@@ -8,13 +8,13 @@
 #include <utility>
 #include "absl/strings/string_view.h"
 
+#include <qatlas/abi.h>
+#include <qatlas/component.h>
+#include <qatlas/options.h>
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "framework/plugin/catalog.h"
-#include "qatlas/abi.h"
-#include "qatlas/component.h"
-#include "qatlas/options.h"
 
 namespace qatlas::plugin {
 

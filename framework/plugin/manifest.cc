@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <set>
 
+#include <qatlas/check.h>
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/plugin/document.h"
 #include "framework/plugin/nearest.h"
 #include "framework/plugin/options.h"
-#include "qatlas/check.h"
 
 namespace qatlas::plugin {
 namespace {

@@ -8,9 +8,9 @@
 #include <vector>
 #include "absl/strings/string_view.h"
 
+#include <qatlas/abi.h>
+#include <qatlas/options.h>
 #include "absl/status/statusor.h"
-#include "qatlas/abi.h"
-#include "qatlas/options.h"
 
 namespace qatlas::plugin {
 

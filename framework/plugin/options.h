@@ -6,11 +6,11 @@
 #include <set>
 #include <string>
 
+#include <qatlas/options.h>
 #include "absl/status/statusor.h"
 #include "framework/plugin/document.h"
 #include "framework/plugin/manifest.h"
 #include "framework/plugin/problems.h"
-#include "qatlas/options.h"
 
 namespace qatlas::plugin {
 

@@ -4,9 +4,9 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include <qatlas/check.h>
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "qatlas/check.h"
 
 namespace qatlas::plugin {
 namespace {

@@ -3,8 +3,8 @@
 #define QATLAS_FRAMEWORK_RECIPE_READER_H_
 
 #include <string>
-#include <string_view>
 #include <vector>
+#include "absl/strings/string_view.h"
 
 #include "absl/status/statusor.h"
 #include "framework/plugin/catalog.h"
@@ -23,7 +23,7 @@ absl::StatusOr<ResolvedRecipe> Load(const std::string& file,
                                     const plugin::Catalog& catalog);
 
 // The same for a text; `file` names it in messages.
-absl::StatusOr<ResolvedRecipe> LoadText(std::string_view text, const std::string& file,
+absl::StatusOr<ResolvedRecipe> LoadText(absl::string_view text, const std::string& file,
                                         const std::vector<std::string>& overrides,
                                         const plugin::Catalog& catalog);
 

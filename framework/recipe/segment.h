@@ -13,9 +13,9 @@
 #include <string>
 #include <vector>
 
+#include <qatlas/options.h>
 #include "absl/status/statusor.h"
 #include "nlohmann/json.hpp"
-#include "qatlas/options.h"
 
 namespace qatlas::recipe {
 
