@@ -79,7 +79,6 @@ TEST(RotaryTorchTest, AgreesWithComposition) {
     const at::Tensor angle = Random({seq + 3, c.head_dim / 2}, 2.0, 12);
     const at::Tensor cos = angle.cos(), sin = angle.sin();
     const auto composed = [&](const at::Tensor& x) {
-      // In double the adaptor composes ATen's operations.
       const auto parts = x.view({batch, seq, c.heads + 2 * c.kv_heads, c.head_dim}).transpose(1, 2);
       const at::Tensor co = cos.narrow(0, 0, seq), si = sin.narrow(0, 0, seq);
       return std::make_tuple(internal::RotateComposed(parts.narrow(1, 0, c.heads), co, si),
