@@ -92,9 +92,10 @@ class Problem {
   double UpperCoordinate(int i) const;
 
   // Prediction of every row, [rows()], at natural values of all parameters(); jacobian (nullptr or
-  // [coordinates()][rows()]) by the free parameters in natural units. scratch grows as needed.
+  // [coordinates()][stride], stride >= rows()) by the free parameters in natural units. Scratch
+  // grows as needed.
   void Evaluate(absl::Span<const double> values, double* prediction, double* jacobian,
-                std::vector<double>* scratch) const;
+                int64_t stride, std::vector<double>* scratch) const;
 
   // For each row of another table: the index of its block, or an error that names a category that
   // the fit has not seen. Used by predictions.
@@ -102,8 +103,6 @@ class Problem {
   // Index into parameters() of each of the form's parameters in a block.
   absl::Span<const int> BlockParameters(int block) const { return blocks_[block].parameters; }
   int blocks() const { return static_cast<int>(blocks_.size()); }
-  // The form's covariates of a table, [covariates][rows]; the same errors as Create.
-  absl::StatusOr<std::vector<std::vector<double>>> Covariates(const observe::Table& table) const;
 
  private:
   struct Block {
@@ -127,7 +126,14 @@ class Problem {
   std::vector<double> target_, weight_, noise_;
   std::vector<size_t> rows_;
   int64_t dropped_ = 0;
+  bool direct_ = false;  // one block whose parameters are the coordinates, in order
 };
+
+// The form's covariates of a table, [covariates][rows], looked up through `columns`. All problems
+// at once: missing columns, missing values, values out of the form's domain.
+absl::StatusOr<std::vector<std::vector<double>>> ReadCovariates(
+    const LawForm& form, const std::map<std::string, std::string>& columns,
+    const observe::Table& table);
 
 }  // namespace qatlas::fit
 

@@ -112,7 +112,9 @@ class LawFormula : public LawForm {
  public:
   static_assert(C >= 1 && P >= 1 && P <= 63);
 
-  LawFormula() : spec_(Derived::MakeSpec()) {
+  LawFormula() : LawFormula(Derived::MakeSpec()) {}
+  // For a form whose spec depends on its options.
+  explicit LawFormula(LawSpec spec) : spec_(std::move(spec)) {
     QATLAS_CHECK(spec_.covariates.size() == C, "a law's spec and formula differ in covariates");
     QATLAS_CHECK(spec_.parameters.size() == P, "a law's spec and formula differ in parameters");
   }

@@ -1,0 +1,179 @@
+#include "framework/fit/fit.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include <absl/strings/str_cat.h>
+
+#include "framework/fit/local.h"
+#include "framework/fit/parallel.h"
+#include "framework/fit/starts.h"
+#include "framework/fit/uncertainty.h"
+
+namespace qatlas::fit {
+namespace {
+
+constexpr double kAgreement = 1e-6;
+
+Refit Search(LocalSearcher* searcher, absl::Span<const double> start, LocalSearch local) {
+  return local == LocalSearch::kOwn ? searcher->Run(start) : searcher->RunNlopt(start, local);
+}
+
+// Start, with the linear coordinates solved where that lowers the objective.
+std::vector<double> Prepare(const StartGrid& grid, int64_t index, bool closed_form,
+                            LocalSearcher* searcher) {
+  std::vector<double> u = grid.At(index);
+  if (closed_form) searcher->SolveLinear(&u);
+  return u;
+}
+
+// Indices of the starts to search: all, or those with the lowest objective.
+std::vector<int64_t> Screen(const Problem& problem, const StartGrid& grid,
+                            const FitOptions& options) {
+  std::vector<int64_t> order(grid.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (options.searched <= 0 || grid.size() <= options.searched) return order;
+  std::vector<double> objective(grid.size());
+  ParallelFor(grid.size(), options.threads, 16, [&] {
+    return [&, searcher = LocalSearcher(problem, options)](int64_t begin, int64_t end) mutable {
+      for (int64_t i = begin; i < end; ++i) {
+        objective[i] = searcher.Objective(Prepare(grid, i, options.closed_form, &searcher));
+      }
+    };
+  });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](int64_t a, int64_t b) { return objective[a] < objective[b]; });
+  order.resize(options.searched);
+  return order;
+}
+
+void FillEstimates(FitResult* result) {
+  const Problem& problem = *result->problem;
+  const LawSpec& spec = problem.form().Spec();
+  for (size_t i = 0; i < result->values.size(); ++i) {
+    const Parameter& parameter = problem.parameters()[i];
+    const LawParameter& law = spec.parameters[parameter.base];
+    Estimate estimate;
+    estimate.name = parameter.name;
+    estimate.parameter = law.name;
+    estimate.category = parameter.category;
+    estimate.meaning = law.meaning;
+    estimate.unit = law.unit;
+    estimate.value = result->values[i];
+    estimate.fixed = parameter.coordinate < 0;
+    estimate.log = parameter.log;
+    result->estimates.push_back(std::move(estimate));
+  }
+}
+
+void FillErrors(FitResult* result) {
+  const Problem& problem = *result->problem;
+  const int64_t n = problem.rows();
+  std::vector<double> scratch;
+  result->prediction.resize(n);
+  problem.Evaluate(result->values, result->prediction.data(), nullptr, n, &scratch);
+  result->residual.resize(n);
+  double mean = 0;
+  for (double y : problem.target()) mean += y / static_cast<double>(n);
+  double squares = 0;
+  double total = 0;
+  double relative = 0;
+  int64_t nonzero = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const double y = problem.target()[i];
+    const double r = result->residual[i] = y - result->prediction[i];
+    squares += r * r;
+    total += (y - mean) * (y - mean);
+    if (y != 0) {
+      relative += std::abs(r / y);
+      ++nonzero;
+    }
+  }
+  // Targets that are all the same leave nothing to explain.
+  result->r_squared = total > 0 ? 1 - squares / total : (squares == 0 ? 1 : 0);
+  result->rmse = std::sqrt(squares / static_cast<double>(n));
+  result->mean_relative_error = nonzero > 0 ? relative / static_cast<double>(nonzero) : 0;
+}
+
+void FillNotes(FitResult* result) {
+  const Problem& problem = *result->problem;
+  if (problem.dropped() > 0) {
+    result->notes.push_back(absl::StrCat(problem.dropped(), " rows with ", problem.target_name(),
+                                         " of 0 or less were left out, since the loss takes "
+                                         "logarithms; that biases the fit upwards."));
+  }
+  if (problem.loss().space != problem.options().loss.space) {
+    result->notes.push_back(absl::StrCat(
+        "Some ", problem.target_name(),
+        " are 0 or less, so the loss is taken on the target itself and not on its logarithm."));
+  }
+  if (!result->converged) {
+    result->notes.push_back("The best search ended before it met its tolerance.");
+  }
+  if (!result->identifiability.identifiable) {
+    result->notes.push_back(
+        absl::StrCat("Not identifiable: ", result->identifiability.reason, "."));
+  }
+}
+
+}  // namespace
+
+Refit FitFrom(const Problem& problem, absl::Span<const double> coordinates,
+              const FitOptions& options) {
+  LocalSearcher searcher(problem, options);
+  return Search(&searcher, coordinates, options.local);
+}
+
+absl::StatusOr<FitResult> Fit(const Problem& given, const FitOptions& options) {
+  FitResult result;
+  result.form = given.form_name();
+  result.problem = std::make_shared<const Problem>(given);
+  const Problem& problem = *result.problem;
+  const StartGrid grid(problem, options.closed_form, options.max_starts);
+  const std::vector<int64_t> chosen = Screen(problem, grid, options);
+  std::vector<Refit> searches(chosen.size());
+  ParallelFor(static_cast<int64_t>(chosen.size()), options.threads, 1, [&] {
+    return [&, searcher = LocalSearcher(problem, options)](int64_t begin, int64_t end) mutable {
+      for (int64_t i = begin; i < end; ++i) {
+        const std::vector<double> start = Prepare(grid, chosen[i], options.closed_form, &searcher);
+        searches[i] = Search(&searcher, start, options.local);
+      }
+    };
+  });
+  const auto best =
+      std::min_element(searches.begin(), searches.end(),
+                       [](const Refit& a, const Refit& b) { return a.objective < b.objective; });
+  if (!std::isfinite(best->objective)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "'", problem.form_name(), "' has no finite objective at any of ", searches.size(),
+        " starts; are the units of the covariates those of the form?"));
+  }
+  result.starts = static_cast<int>(grid.size());
+  result.searched = static_cast<int>(searches.size());
+  // Noiseless data end at rounding: objectives below it agree.
+  double floor = 0;
+  for (double y : problem.target()) {
+    floor += problem.loss().space == Space::kLog ? 1e-24 : 1e-24 * y * y;
+  }
+  for (const Refit& search : searches) {
+    if (!std::isfinite(search.objective)) {
+      ++result.failed;
+    } else if (search.objective <= best->objective * (1 + kAgreement) + floor) {
+      ++result.agreeing;
+    }
+  }
+  result.coordinates = best->coordinates;
+  result.objective = best->objective;
+  result.iterations = best->iterations;
+  result.converged = best->converged || problem.coordinates() == 0;
+  result.values = problem.Values(result.coordinates);
+  FillEstimates(&result);
+  FillErrors(&result);
+  FillUncertainty(options, &result);
+  FillNotes(&result);
+  return result;
+}
+
+}  // namespace qatlas::fit

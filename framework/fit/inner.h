@@ -1,0 +1,44 @@
+// The loops over rows inside a fit, for the host's instruction set. Sums are taken in eight lanes
+// in a fixed order, so results are the same bits whichever version runs.
+#ifndef QATLAS_FRAMEWORK_FIT_INNER_H_
+#define QATLAS_FRAMEWORK_FIT_INNER_H_
+
+#include <cstdint>
+
+#include "framework/fit/loss.h"
+
+namespace qatlas::fit::inner {
+
+// Rows are padded to a multiple of this; the padding of every array holds zeros.
+inline constexpr int64_t kLanes = 8;
+constexpr int64_t Padded(int64_t n) { return (n + kLanes - 1) / kLanes * kLanes; }
+
+struct TermsInput {
+  Loss loss;
+  int64_t rows;
+  const double* prediction;     // f
+  const double* target;         // y, or ln y where the space is logarithmic
+  const double* weight;         // w
+  const double* inverse_noise;  // 1/se in the residual's units
+};
+
+struct Kernels {
+  // The objective sum w rho(r); infinity when a prediction is NaN, or not positive where its
+  // logarithm is taken. slope: w rho'(r) dr/df. curvature: w (rho'(r)/r) (dr/df)², the weight of
+  // Gauss-Newton (of iteratively reweighted least squares for Huber). scratch: [Padded(rows)].
+  double (*terms)(const TermsInput& input, double* slope, double* curvature, double* scratch);
+  // gradient[a] = sum_i J[a][i] slope[i].
+  void (*gradient)(int m, int64_t padded, const double* jacobian, const double* slope,
+                   double* gradient);
+  // The lower triangle of hessian[a][b] = sum_i J[a][i] J[b][i] curvature[i]; scratch: [padded].
+  void (*normal)(int m, int64_t padded, const double* jacobian, const double* curvature,
+                 double* hessian, double* scratch);
+};
+
+const Kernels& HostKernels();
+// For tests: the version without AVX2.
+const Kernels& BaselineKernels();
+
+}  // namespace qatlas::fit::inner
+
+#endif  // QATLAS_FRAMEWORK_FIT_INNER_H_

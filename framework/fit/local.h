@@ -1,0 +1,93 @@
+// One local search, with the arrays it works in. One object a thread.
+#ifndef QATLAS_FRAMEWORK_FIT_LOCAL_H_
+#define QATLAS_FRAMEWORK_FIT_LOCAL_H_
+
+#include <cstdint>
+#include <vector>
+
+#include <absl/types/span.h>
+
+#include "framework/fit/fit.h"
+#include "framework/fit/inner.h"
+#include "framework/fit/problem.h"
+
+namespace qatlas::fit {
+
+// Searches in coordinates: natural values, or logarithms of positive parameters. Two phases:
+//
+// 1. Levenberg-Marquardt on the analytic Jacobian. For Huber the curvature is that of iteratively
+//    reweighted least squares, which majorizes the loss: every step goes down, from any start, but
+//    near the optimum only linearly.
+// 2. For Huber then BFGS, starting from the inverse of phase 1's curvature: superlinear where most
+//    residuals lie in the linear branch and the Gauss-Newton matrix says little about the true
+//    Hessian.
+//
+// Bounds are kept by projection: a coordinate at a bound whose gradient points outwards is held.
+class LocalSearcher {
+ public:
+  // The problem must outlive the searcher. tolerance and max_iterations are taken from options.
+  LocalSearcher(const Problem& problem, const FitOptions& options);
+
+  // Replaces weights [rows] or targets [rows] (natural units) for the searches that follow.
+  void SetWeight(absl::Span<const double> weight);
+  void SetTarget(absl::Span<const double> target);
+
+  Refit Run(absl::Span<const double> start);
+  Refit RunNlopt(absl::Span<const double> start, LocalSearch algorithm);
+
+  // Objective at coordinates; infinity where it is not finite.
+  double Objective(absl::Span<const double> u);
+  // With its gradient by coordinates, [coordinates].
+  double ObjectiveAndGradient(absl::Span<const double> u, double* gradient);
+
+  // Sets the linear coordinates of u to their weighted least-squares optimum given the others,
+  // within bounds. For a logarithmic loss the weights are those of relative errors. u is left as it
+  // is where the equations are singular.
+  void SolveLinear(std::vector<double>* u);
+
+  // After an Objective call with the Jacobian: used for covariances.
+  int coordinates() const { return m_; }
+  int64_t padded() const { return padded_; }
+
+  // Slopes rho'(r) dr/df w and curvatures at u with the Jacobian by coordinates, [m][padded].
+  struct Linearization {
+    double objective;
+    const double* prediction;
+    const double* jacobian;  // by search coordinates
+    const double* slope;
+    const double* curvature;
+  };
+  Linearization Linearize(absl::Span<const double> u);
+
+ private:
+  // Evaluates at u; fills slope_, curvature_ and the natural Jacobian (scales in scale_).
+  double Assess(const double* u, bool derivatives);
+  void Gradient(double* g);
+  void Hessian(double* h);
+  void Clip(double* u) const;
+  bool Held(int i, const double* u, const double* g) const;
+  // -(h + lambda d)⁻¹ g over coordinates that are not held, d as the source says; false where
+  // singular.
+  bool Step(const double* u, const double* g, const double* h, double objective, double lambda,
+            double* step);
+  bool Levenberg(Refit* state, std::vector<double>* g, std::vector<double>* h);
+  void Bfgs(Refit* state, std::vector<double>* g, std::vector<double>* h);
+  bool ResetInverse(const double* u, const double* g, const double* h, double objective,
+                    std::vector<double>* inverse);
+
+  const Problem& problem_;
+  double tolerance_;
+  int max_iterations_;
+  int m_;
+  int64_t rows_, padded_;
+  std::vector<char> log_;
+  std::vector<double> lower_, upper_, length_;           // length: of the longest step
+  std::vector<double> target_, weight_, inverse_noise_;  // target in the residual's space
+  std::vector<double> prediction_, jacobian_, slope_, curvature_, row_scratch_, scale_, values_;
+  std::vector<double> scratch_, matrix_, trial_, trial_g_, trial_h_;
+  std::vector<int> free_;
+};
+
+}  // namespace qatlas::fit
+
+#endif  // QATLAS_FRAMEWORK_FIT_LOCAL_H_

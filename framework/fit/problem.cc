@@ -1,0 +1,182 @@
+#include "framework/fit/problem.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <qatlas/check.h>
+#include <qatlas/vector_math.h>
+
+#include "framework/fit/categories.h"
+#include "framework/observe/problems.h"
+
+namespace qatlas::fit {
+
+std::vector<double> Problem::Values(absl::Span<const double> coordinates) const {
+  std::vector<double> values;
+  values.reserve(parameters_.size());
+  for (const Parameter& parameter : parameters_) {
+    const int c = parameter.coordinate;
+    if (c < 0) {
+      values.push_back(parameter.value);
+    } else {
+      values.push_back(coordinate(c).log ? vector_math::Exp(coordinates[c]) : coordinates[c]);
+    }
+  }
+  return values;
+}
+
+std::vector<double> Problem::Coordinates(absl::Span<const double> values) const {
+  std::vector<double> result(coordinates());
+  for (int i = 0; i < coordinates(); ++i) {
+    const double value = values[first_parameter_[i]];
+    result[i] = coordinate(i).log ? std::log(value) : value;
+  }
+  return result;
+}
+
+double Problem::LowerCoordinate(int i) const {
+  return coordinate(i).log ? std::log(coordinate(i).lower) : coordinate(i).lower;
+}
+double Problem::UpperCoordinate(int i) const {
+  return coordinate(i).log ? std::log(coordinate(i).upper) : coordinate(i).upper;
+}
+
+void Problem::Evaluate(absl::Span<const double> values, double* prediction, double* jacobian,
+                       int64_t stride, std::vector<double>* scratch) const {
+  const LawBatch all = points_.Batch();
+  if (direct_) {
+    form_->Evaluate(all, values.data(), prediction, jacobian, stride);
+    return;
+  }
+  const size_t covariates = form_->Spec().covariates.size();
+  const int64_t base = static_cast<int64_t>(form_->Spec().parameters.size());
+  int64_t largest = 0;
+  for (const Block& block : blocks_) largest = std::max(largest, block.end - block.begin);
+  const size_t wanted = base + (jacobian != nullptr ? base * largest : 0);
+  if (scratch->size() < wanted) scratch->resize(wanted);
+  double* theta = scratch->data();
+  double* local = jacobian != nullptr ? scratch->data() + base : nullptr;
+  if (jacobian != nullptr) {
+    for (int c = 0; c < coordinates(); ++c) {
+      std::fill(jacobian + c * stride, jacobian + c * stride + rows(), 0.0);
+    }
+  }
+  std::vector<const double*> pointers(2 * covariates);
+  for (const Block& block : blocks_) {
+    const int64_t size = block.end - block.begin;
+    if (size == 0) continue;
+    for (size_t c = 0; c < covariates; ++c) {
+      pointers[c] = all.values[c] + block.begin;
+      pointers[covariates + c] = all.logs[c] + block.begin;
+    }
+    for (int64_t p = 0; p < base; ++p) theta[p] = values[block.parameters[p]];
+    form_->Evaluate({size, pointers.data(), pointers.data() + covariates}, theta,
+                    prediction + block.begin, local, size);
+    if (jacobian == nullptr) continue;
+    for (int64_t p = 0; p < base; ++p) {
+      const int c = parameters_[block.parameters[p]].coordinate;
+      if (c < 0) continue;
+      double* into = jacobian + c * stride + block.begin;
+      const double* from = local + p * size;
+      for (int64_t i = 0; i < size; ++i) into[i] += from[i];
+    }
+  }
+}
+
+Problem Problem::WithTarget(std::vector<double> target) const {
+  QATLAS_CHECK(static_cast<int64_t>(target.size()) == rows(), "one target a row");
+  Problem result = *this;
+  result.target_ = std::move(target);
+  return result;
+}
+
+Problem Problem::WithWeight(std::vector<double> weight) const {
+  QATLAS_CHECK(static_cast<int64_t>(weight.size()) == rows(), "one weight a row");
+  Problem result = *this;
+  result.weight_ = std::move(weight);
+  return result;
+}
+
+Problem Problem::Subset(absl::Span<const char> keep) const {
+  QATLAS_CHECK(static_cast<int64_t>(keep.size()) == rows(), "one mark a row");
+  Problem result = *this;
+  for (std::vector<double>* column : {&result.target_, &result.weight_, &result.noise_}) {
+    size_t kept = 0;
+    for (size_t i = 0; i < column->size(); ++i) {
+      if (keep[i]) (*column)[kept++] = (*column)[i];
+    }
+    column->resize(kept);
+  }
+  std::vector<std::vector<double>> columns(points_.columns().size());
+  result.rows_.clear();
+  for (int64_t i = 0; i < rows(); ++i) {
+    if (!keep[i]) continue;
+    result.rows_.push_back(rows_[i]);
+    for (size_t c = 0; c < columns.size(); ++c) columns[c].push_back(points_.columns()[c][i]);
+  }
+  result.points_ = LawPoints(std::move(columns));
+  int64_t begin = 0;
+  for (size_t b = 0; b < blocks_.size(); ++b) {
+    const int64_t size =
+        std::count_if(keep.begin() + blocks_[b].begin, keep.begin() + blocks_[b].end,
+                      [](char k) { return k != 0; });
+    result.blocks_[b].begin = begin;
+    result.blocks_[b].end = begin + size;
+    begin += size;
+  }
+  return result;
+}
+
+absl::StatusOr<std::vector<int>> Problem::Blocks(const observe::Table& table) const {
+  std::vector<int> result(table.rows(), 0);
+  if (block_columns_.empty()) return result;
+  QATLAS_ASSIGN_OR_RETURN(const auto keys, CategoryKeys(table, block_columns_, options_.columns));
+  observe::Problems problems;
+  for (size_t row = 0; row < table.rows(); ++row) {
+    const auto found = block_index_.find(keys[row]);
+    if (found == block_index_.end()) {
+      problems.Add(absl::StrCat(table.Where(row), ": the fit of '", name_, "' has no ",
+                                absl::StrJoin(block_columns_, ", "), " = '",
+                                absl::StrJoin(keys[row], ", "), "'"));
+    } else {
+      result[row] = found->second;
+    }
+  }
+  QATLAS_RETURN_IF_ERROR(problems.ToStatus());
+  return result;
+}
+
+absl::StatusOr<std::vector<std::vector<double>>> ReadCovariates(
+    const LawForm& form, const std::map<std::string, std::string>& columns,
+    const observe::Table& table) {
+  observe::Problems problems;
+  std::vector<std::vector<double>> result;
+  for (const LawCovariate& covariate : form.Spec().covariates) {
+    const std::string& column = MappedColumn(columns, covariate.name);
+    const auto numbers = table.Numbers(column);
+    if (!numbers.ok()) {
+      problems.Add(absl::StrCat("covariate ", covariate.name, " (", covariate.meaning,
+                                "): ", numbers.status().message()));
+      continue;
+    }
+    result.emplace_back(numbers->begin(), numbers->end());
+    for (size_t row = 0; row < numbers->size(); ++row) {
+      const double value = (*numbers)[row];
+      if (!std::isfinite(value)) {
+        problems.Add(absl::StrCat(table.Where(row), ": ", column,
+                                  " is missing; give it or leave "
+                                  "the row out"));
+      } else if (value < covariate.minimum) {
+        problems.Add(absl::StrCat(table.Where(row), ": ", column, " = ", value, " is below ",
+                                  covariate.minimum, ", the least that the form takes"));
+      }
+    }
+  }
+  QATLAS_RETURN_IF_ERROR(problems.ToStatus());
+  return result;
+}
+
+}  // namespace qatlas::fit

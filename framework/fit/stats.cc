@@ -1,0 +1,72 @@
+#include "framework/fit/stats.h"
+
+#include <algorithm>
+#include <boost/math/distributions/students_t.hpp>
+#include <cmath>
+#include <numbers>
+
+#include "framework/fit/bootstrap.h"
+
+namespace qatlas::fit {
+
+double StudentQuantile(double p, double degrees) {
+  return boost::math::quantile(boost::math::students_t(degrees), p);
+}
+
+double StudentTwoSided(double t, double degrees) {
+  if (!std::isfinite(t)) return 0;
+  return 2 *
+         boost::math::cdf(boost::math::complement(boost::math::students_t(degrees), std::abs(t)));
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return Quantile(values, .5);
+}
+
+double NormalizedMad(const std::vector<double>& residuals) {
+  std::vector<double> sizes;
+  sizes.reserve(residuals.size());
+  for (double r : residuals) sizes.push_back(std::abs(r));
+  return 1.4826022185056018 * Median(std::move(sizes));
+}
+
+double Quantile(const std::vector<double>& sorted, double p) {
+  const double position = p * static_cast<double>(sorted.size() - 1);
+  const size_t below = static_cast<size_t>(position);
+  if (below + 1 >= sorted.size()) return sorted.back();
+  const double share = position - static_cast<double>(below);
+  return sorted[below] + share * (sorted[below + 1] - sorted[below]);
+}
+
+namespace {
+uint64_t Mix(uint64_t x) {
+  x ^= x >> 30;
+  x *= 0xbf58476d1ce4e5b9ull;
+  x ^= x >> 27;
+  x *= 0x94d049bb133111ebull;
+  return x ^ (x >> 31);
+}
+}  // namespace
+
+Random::Random(uint64_t seed, uint64_t stream)
+    : state_(Mix(seed + 0x9e3779b97f4a7c15ull) ^ Mix(stream * 0xd1342543de82ef95ull + 1)) {}
+
+uint64_t Random::Next() {
+  state_ += 0x9e3779b97f4a7c15ull;
+  return Mix(state_);
+}
+
+uint64_t Random::Below(uint64_t bound) {
+  // Multiply-shift; the bias is below bound/2^64.
+  return static_cast<uint64_t>((static_cast<unsigned __int128>(Next()) * bound) >> 64);
+}
+
+double Random::Uniform() { return static_cast<double>(Next() >> 11) * 0x1p-53; }
+
+double Random::Normal() {
+  const double radius = std::sqrt(-2 * std::log(1 - Uniform()));
+  return radius * std::cos(2 * std::numbers::pi * Uniform());
+}
+
+}  // namespace qatlas::fit

@@ -1,0 +1,119 @@
+#include "qat.h"
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace qatlas_laws {
+namespace {
+
+using qatlas::LawCovariate;
+using qatlas::LawParameter;
+using qatlas::LawPreset;
+using qatlas::LawSpec;
+
+LawCovariate Size() { return {"N", "parameters of the blocks' linears", "parameters", 1}; }
+LawCovariate Data() { return {"D", "training tokens", "tokens", 1}; }
+// The paper gives no number for per-token and per-channel quantization; there G is the features of
+// the reduction.
+LawCovariate Group() {
+  return {"G", "elements that share a scale; per token or channel: features of the reduction",
+          "elements", 1};
+}
+
+LawParameter Factor() {
+  LawParameter k;
+  k.name = "k";
+  k.meaning = "size of the error";
+  k.unit = "nats/token";
+  k.lower = 0;
+  k.starts = {1e-3, 1e-2, .1, 1, 10, 100};
+  k.linear = true;
+  k.log = true;
+  return k;
+}
+LawParameter Exponent(const char* name, const char* meaning) {
+  LawParameter gamma;
+  gamma.name = name;
+  gamma.meaning = meaning;
+  gamma.lower = -1;
+  gamma.upper = 3;
+  gamma.starts = {0, .2, .4, .8};
+  return gamma;
+}
+LawParameter SizeExponent() { return Exponent("gammaN", "how fast size removes the error"); }
+LawParameter DataExponent() { return Exponent("gammaD", "how fast data add to the error"); }
+LawParameter GroupExponent() {
+  LawParameter gamma = Exponent("gammaG", "how the error grows with log2 of the group size");
+  // Below 0 the error would be infinite at G = 1, where there is none.
+  gamma.lower = 0;
+  gamma.starts = {.2, .6, 1, 1.5};
+  return gamma;
+}
+
+LawPreset Table1(const char* name, double k, double gammaN, double gammaD, double gammaG,
+                 const char* note) {
+  return {name,
+          "Chen et al. 2025, arXiv 2505.14302, table 1",
+          {{"k", k}, {"gammaN", gammaN}, {"gammaD", gammaD}, {"gammaG", gammaG}},
+          true,
+          note};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<qatlas::LawForm>> QatUnified::Create(const qatlas::Options&) {
+  return std::make_unique<QatUnified>();
+}
+
+LawSpec QatUnified::MakeSpec() {
+  LawSpec spec;
+  spec.target = qatlas::kTargetDelta;
+  spec.formula = "k * D^gammaD * (log2 G)^gammaG / N^gammaN";
+  spec.covariates = {Size(), Data(), Group()};
+  spec.parameters = {Factor(), SizeExponent(), DataExponent(), GroupExponent()};
+  spec.presets = {
+      Table1("w4a4", .1582, .2186, .0745, .7779, "weights and inputs at 4 bits"),
+      Table1("w4a16", .2522, .3589, .1610, .3533, "weights alone at 4 bits"),
+      Table1("w16a4", .1004, .1816, .0331, .9812, "inputs alone at 4 bits"),
+      Table1("w4a4-fc2-8bit", .3519, .2637, .0964, .3407,
+             "weights and inputs at 4 bits, the input of FC2 at 8"),
+      Table1("w16a4-fc2-8bit", .1273, .2347, .0827, .4491,
+             "inputs alone at 4 bits, the input of FC2 at 8"),
+  };
+  return spec;
+}
+
+absl::StatusOr<std::unique_ptr<qatlas::LawForm>> QatNoData::Create(const qatlas::Options&) {
+  return std::make_unique<QatNoData>();
+}
+
+LawSpec QatNoData::MakeSpec() {
+  LawSpec spec;
+  spec.target = qatlas::kTargetDelta;
+  spec.formula = "k * (log2 G)^gammaG / N^gammaN";
+  spec.covariates = {Size(), Group()};
+  spec.parameters = {Factor(), SizeExponent(), GroupExponent()};
+  return spec;
+}
+
+QatSizeOnly::QatSizeOnly(bool shared_exponent) : LawFormula(MakeSpec(shared_exponent)) {}
+
+absl::StatusOr<std::unique_ptr<qatlas::LawForm>> QatSizeOnly::Create(
+    const qatlas::Options& options) {
+  return std::make_unique<QatSizeOnly>(options.Bool("shared-exponent"));
+}
+
+LawSpec QatSizeOnly::MakeSpec(bool shared_exponent) {
+  LawSpec spec;
+  spec.target = qatlas::kTargetDelta;
+  spec.formula = "k / N^gammaN";
+  spec.covariates = {Size()};
+  spec.parameters = {Factor(), SizeExponent()};
+  spec.parameters[0].per = {"D", "G"};
+  if (!shared_exponent) spec.parameters[1].per = {"D", "G"};
+  return spec;
+}
+
+}  // namespace qatlas_laws
