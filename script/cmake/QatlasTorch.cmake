@@ -57,5 +57,10 @@ target_precompile_headers(qatlas_torch_pch PRIVATE
   <memory> <string> <vector> <map> <absl/status/statusor.h>)
 function(qatlas_use_torch target)
   target_link_libraries(${target} PRIVATE qatlas::torch)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    # Else CMake gives -fPIE, and GCC refuses a header precompiled with -fPIC.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fPIC>)
+  endif()
   target_precompile_headers(${target} REUSE_FROM qatlas_torch_pch)
 endfunction()
