@@ -1,0 +1,3 @@
+#include "raw.h"
+
+RAW_PLUGIN("wrong_abi", QATLAS_MAGIC, 999, sizeof(qatlas_descriptor), "")

@@ -1,0 +1,3 @@
+#include "raw.h"
+
+RAW_PLUGIN("wrong_size", QATLAS_MAGIC, QATLAS_SDK_ABI, 8, "")
