@@ -97,6 +97,32 @@ std::string PrecisionLabel(const recipe::SchemeVariant& scheme) {
   return label;
 }
 
+// Group size of a scheme. A group of 0 is the whole reduction, whose length depends on the linear:
+// the mean of the quantized linears' features, each counted with its number of weights. Missing
+// where the sites are not known.
+double GroupOf(const recipe::SchemeVariant& scheme, const Description& description) {
+  if (!scheme.group.has_value()) return kMissing;
+  if (*scheme.group > 0) return static_cast<double>(*scheme.group);
+  const bool weights = scheme.weight_bits.has_value();
+  double sum = 0, count = 0;
+  for (const nlohmann::json& site : description.sites) {
+    if (site.value("operand", "") != (weights ? "weight" : "input")) continue;
+    if (!site.contains("quantizer") || site["quantizer"].is_null()) continue;
+    const double features = NumberAt(site, "in_features");
+    const double elements = features * NumberAt(site, "out_features");
+    sum += features * elements;
+    count += elements;
+  }
+  return count > 0 ? sum / count : kMissing;
+}
+
+std::string Granularity(const recipe::SchemeVariant& scheme) {
+  if (scheme.granularity.empty() || scheme.granularity.rfind("per-", 0) == 0) {
+    return scheme.granularity;
+  }
+  return absl::StrCat("per-", scheme.granularity);
+}
+
 double OrMissing(const std::optional<double>& value) { return value.value_or(kMissing); }
 
 bool HasPair(const Plan& plan, int run, const std::map<int, RunResult>& results) {
@@ -146,11 +172,10 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
     number("fc2_input_bits", scheme.fc2_input_bits.has_value() ? *scheme.fc2_input_bits
                                                                : OrMissing(scheme.input_bits));
     if (quantized) {
-      // A group of 0 is the whole reduction: its length depends on the linear, so none is written.
-      number("G", scheme.group.value_or(0) > 0 ? static_cast<double>(*scheme.group) : kMissing);
+      number("G", GroupOf(scheme, plan.segments[run.segments.back()].description));
       number("qat_fraction",
              1 - static_cast<double>(run.quantized_from) / static_cast<double>(run.steps));
-      row.push_back({"granularity", scheme.granularity});
+      row.push_back({"granularity", Granularity(scheme)});
       row.push_back({"quantizer", scheme.quantizer});
       if (run.baseline >= 0) row.push_back({"baseline", plan.runs[run.baseline].name});
     }

@@ -1,0 +1,135 @@
+#include "framework/runs/observations.h"
+
+#include <cmath>
+
+#include "framework/observe/csv.h"
+#include "framework/runs/files.h"
+#include "framework/runs/source.h"
+#include "framework/runs/study.h"
+#include "gmock/gmock.h"
+#include "tests/framework/runs/support.h"
+
+namespace qatlas::runs {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class ObservationsTest : public RunsTest {};
+
+TEST_F(ObservationsTest, RowsHaveLossesPairedOverSequences) {
+  const auto recipe = Recipe({20}, 3);
+  MustRun(recipe);
+  const observe::Table table = GatherObservations(MustPlan(recipe), store_).value();
+  ASSERT_EQ(table.rows(), 3u);
+  EXPECT_EQ(table.TextAt(0, "scheme"), "fp");
+  EXPECT_EQ(table.TextAt(0, "part"), "none");
+  EXPECT_EQ(table.TextAt(0, "status"), "done");
+  EXPECT_EQ(table.NumberAt(0, "N"), 12 * 64);
+  EXPECT_EQ(table.NumberAt(0, "D"), 160);
+  EXPECT_EQ(table.NumberAt(0, "loss"), 3.5);
+  EXPECT_TRUE(std::isnan(table.NumberAt(0, "delta")));
+  EXPECT_TRUE(std::isnan(table.NumberAt(0, "qat_fraction")));
+  EXPECT_EQ(table.TextAt(1, "precision"), "W4A4");
+  EXPECT_EQ(table.TextAt(1, "baseline"), "xs-160-fp-s1");
+  EXPECT_EQ(table.TextAt(1, "granularity"), "per-group");
+  EXPECT_EQ(table.NumberAt(1, "G"), 4);
+  EXPECT_EQ(table.NumberAt(1, "qat_fraction"), .25);
+  // Differences .25, .25, .5, .5: their mean, and their standard deviation over sqrt(4).
+  EXPECT_DOUBLE_EQ(table.NumberAt(1, "delta"), .375);
+  EXPECT_DOUBLE_EQ(table.NumberAt(1, "delta_se"), std::sqrt(4 * .125 * .125 / 3) / 2);
+  EXPECT_EQ(table.NumberAt(1, "flops"), 72. * 64 * 160);
+  // Per channel: the features of the only linear.
+  EXPECT_EQ(table.NumberAt(2, "G"), 8);
+  const std::vector<PairDifference> pairs = GatherPairs(MustPlan(recipe), store_).value();
+  ASSERT_THAT(pairs, SizeIs(2));
+  EXPECT_THAT(pairs[0].differences, ElementsAre(.25, .25, .5, .5));
+}
+
+TEST_F(ObservationsTest, FailedRunsAppearWithTheirReason) {
+  setenv("FAKE_SCRIPT", R"([{"when": {"end_step": 30}, "do": "nan", "at": 17},
+                            {"when": {"end_step": 20, "quantized": true}, "do": "nan"}])",
+         1);
+  const auto recipe = Recipe({20, 40}, 2);
+  MustRun(recipe);
+  const observe::Table table =
+      observe::ReadCsv((store_.StudyFolder("test") / "observations.csv").string()).value();
+  ASSERT_EQ(table.rows(), 4u);
+  EXPECT_EQ(table.TextAt(0, "status"), "done");
+  EXPECT_EQ(table.TextAt(1, "status"), "failed: nan at step 15: as scripted");
+  EXPECT_TRUE(std::isnan(table.NumberAt(1, "loss")));
+  EXPECT_EQ(table.NumberAt(1, "N"), 12 * 64);
+  EXPECT_THAT(std::string(table.TextAt(2, "status")), HasSubstr("blocked by"));
+  EXPECT_THAT(std::string(table.TextAt(2, "status")), HasSubstr("nan at step 17"));
+}
+
+TEST_F(ObservationsTest, StudiesReadBack) {
+  const auto recipe = Recipe({20, 40}, 2);
+  MustRun(recipe);
+  EXPECT_THAT(ListStudies(store_), ElementsAre("test"));
+  const Study study = ReadStudy(store_, "test").value();
+  const Plan plan = MustPlan(recipe);
+  ASSERT_EQ(study.segments.size(), plan.segments.size());
+  int finals = 0;
+  for (size_t i = 0; i < study.segments.size(); ++i) {
+    EXPECT_EQ(study.segments[i].id, plan.segments[i].spec.id);
+    EXPECT_EQ(study.segments[i].trajectory, plan.segments[i].trajectory);
+    finals += study.segments[i].final_of_run ? 1 : 0;
+  }
+  EXPECT_EQ(finals, 4);
+  const nlohmann::json sites = ReadJson(store_.StudyFolder("test") / "sites.json").value();
+  EXPECT_EQ(sites.size(), 4u);
+  EXPECT_TRUE(sites.contains("xs-320-w4-cooldown-s1"));
+  std::ofstream(store_.StudyFolder("test") / "plan.json") << R"({"segments": [{"id": 1}]})";
+  EXPECT_TRUE(absl::IsDataLoss(ReadStudy(store_, "test").status()));
+}
+
+TEST_F(ObservationsTest, ThePlanOfAStudyDoesNotDependOnTheStore) {
+  MustRun(Recipe({16}, 2));  // leaves a state at 12 on the trunk
+  MustRun(Recipe({20, 40}, 2));
+  const Store other(folder_ / "other");
+  MustRunIn(Recipe({20, 40}, 2), other);
+  for (const char* file :
+       {"plan.json", "runs.json", "observations.csv", "sites.json", "pairs.json"}) {
+    EXPECT_EQ(ReadFile(store_.StudyFolder("test") / file),
+              ReadFile(other.StudyFolder("test") / file))
+        << file;
+  }
+}
+
+TEST_F(ObservationsTest, DataTablesBecomeSources) {
+  recipe::DataSettings settings;
+  settings.kind = "text";
+  settings.fields = {{"files", {"a.txt"}}, {"vocabulary", 300}, {"validation_fraction", .1}};
+  const data::SourceSpec spec = ToSourceSpec(settings).value();
+  EXPECT_EQ(spec.kind, data::SourceKind::kText);
+  EXPECT_THAT(spec.text.files, ElementsAre("a.txt"));
+  EXPECT_EQ(spec.text.vocabulary, 300);
+  EXPECT_EQ(spec.validation_fraction, .1);
+  settings.fields = {{"files", "a.txt"}, {"branching", 3}};
+  const std::string message(ToSourceSpec(settings).status().message());
+  EXPECT_THAT(message, HasSubstr("files"));
+  EXPECT_THAT(message, HasSubstr("branching is not known"));
+  settings.kind = "pictures";
+  EXPECT_FALSE(ToSourceSpec(settings).ok());
+}
+
+TEST_F(ObservationsTest, ModelsMustHoldTheVocabulary) {
+  auto recipe = Recipe({20});
+  recipe.models[0].use.options.values["vocabulary"] = int64_t{10};
+  data::DataInfo info;
+  info.vocabulary = 16;
+  info.train.tokens = 2000;
+  info.validation.tokens = 200;
+  EXPECT_THAT(std::string(CheckData(recipe, info).message()),
+              HasSubstr("vocabulary = 10, but the data has token ids up to 15"));
+  recipe.models[0].use.options.values["vocabulary"] = int64_t{16};
+  EXPECT_TRUE(CheckData(recipe, info).ok());
+  info.validation.tokens = 16;
+  EXPECT_THAT(std::string(CheckData(recipe, info).message()),
+              HasSubstr("3 sequences of 4, fewer than validation_sequences = 4"));
+}
+
+}  // namespace
+}  // namespace qatlas::runs

@@ -1,0 +1,168 @@
+#include "framework/runs/store.h"
+
+#include <sys/wait.h>
+
+#include "framework/runs/claim.h"
+#include "framework/runs/files.h"
+#include "framework/runs/gc.h"
+#include "framework/runs/status.h"
+#include "framework/runs/study.h"
+#include "gmock/gmock.h"
+#include "tests/framework/runs/support.h"
+
+namespace qatlas::runs {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class StoreTest : public RunsTest {
+ protected:
+  static std::optional<Claim> Take(const Store& store, const std::string& id) {
+    absl::StatusOr<std::optional<Claim>> claim = Claim::Try(store, id);
+    EXPECT_TRUE(claim.ok()) << claim.status();
+    return *std::move(claim);
+  }
+};
+
+TEST_F(StoreTest, AClaimIsOfOneProcessAtATime) {
+  ASSERT_TRUE(store_.Create().ok());
+  EXPECT_FALSE(ReadClaim(store_, "a").has_value());
+  std::optional<Claim> claim = Take(store_, "a");
+  ASSERT_TRUE(claim.has_value());
+  EXPECT_FALSE(Take(store_, "a").has_value());
+  EXPECT_TRUE(Take(store_, "b").has_value());
+  const std::optional<ClaimHolder> holder = ReadClaim(store_, "a");
+  ASSERT_TRUE(holder.has_value());
+  EXPECT_TRUE(holder->alive);
+  EXPECT_EQ(holder->pid, getpid());
+  claim.reset();
+  EXPECT_FALSE(std::filesystem::exists(store_.ClaimFile("a")));
+  EXPECT_TRUE(Take(store_, "a").has_value());
+}
+
+TEST_F(StoreTest, TheClaimOfADeadProcessIsFree) {
+  ASSERT_TRUE(store_.Create().ok());
+  int ready[2];
+  ASSERT_EQ(pipe(ready), 0);
+  const pid_t pid = fork();
+  if (pid == 0) {
+    std::optional<Claim> claim = Take(store_, "a");
+    char byte = claim.has_value() ? 'y' : 'n';
+    if (write(ready[1], &byte, 1) != 1) _exit(1);
+    pause();
+  }
+  char byte = 0;
+  ASSERT_EQ(read(ready[0], &byte, 1), 1);
+  ASSERT_EQ(byte, 'y');
+  EXPECT_FALSE(Take(store_, "a").has_value());
+  kill(pid, SIGKILL);
+  waitpid(pid, nullptr, 0);
+  const std::optional<ClaimHolder> holder = ReadClaim(store_, "a");
+  ASSERT_TRUE(holder.has_value());
+  EXPECT_FALSE(holder->alive);
+  EXPECT_EQ(holder->pid, pid);
+  EXPECT_TRUE(Take(store_, "a").has_value());
+}
+
+TEST_F(StoreTest, FinishedSegmentsAreNeverOverwritten) {
+  MustRun(Recipe({20}));
+  const std::string id = MustPlan(Recipe({20})).segments[0].spec.id;
+  const std::string before = ReadFile(store_.SegmentFolder(id) / kCheckpointFile);
+  // Another training of it, with other numbers.
+  std::filesystem::copy(store_.SegmentFolder(id), store_.WorkFolder(id));
+  std::ofstream(store_.WorkFolder(id) / kResultFile) << R"({"train_loss_smoothed": 9})";
+  std::ofstream(store_.WorkFolder(id) / kCheckpointFile) << "other";
+  const absl::Status status = store_.Finish(id);
+  EXPECT_TRUE(absl::IsFailedPrecondition(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("has other results"));
+  EXPECT_EQ(ReadFile(store_.SegmentFolder(id) / kCheckpointFile), before);
+}
+
+TEST_F(StoreTest, OwedFilesAreMissed) {
+  ASSERT_TRUE(store_.Create().ok());
+  std::filesystem::create_directories(store_.WorkFolder("x"));
+  std::ofstream(store_.WorkFolder("x") / kSpecFile) << "{}";
+  EXPECT_TRUE(absl::IsDataLoss(store_.Finish("x")));
+  EXPECT_FALSE(store_.Finished("x"));
+}
+
+TEST_F(StoreTest, DamagedSegmentsAreNamed) {
+  MustRun(Recipe({20}));
+  const std::string id = MustPlan(Recipe({20})).segments[0].spec.id;
+  std::ofstream(store_.SegmentFolder(id) / kSpecFile) << "{";
+  EXPECT_THAT(std::string(store_.List().status().message()), HasSubstr(id));
+}
+
+TEST_F(StoreTest, GcFreesWhatNothingNeeds) {
+  MustRun(Recipe({20, 40}, 3));  // trunk 15, 30; six finals
+  GcOptions options;
+  GcReport report = Gc(store_, options).value();
+  EXPECT_THAT(report.freed, IsEmpty());
+  EXPECT_EQ(report.kept, 8);
+  options.dry_run = true;
+  options.finals = false;
+  EXPECT_THAT(Gc(store_, options).value().freed, SizeIs(6));
+  options.forks = false;
+  EXPECT_THAT(Gc(store_, options).value().freed, SizeIs(8));
+  EXPECT_EQ(store_.Sizes()->checkpoints, 8) << "a dry run frees nothing";
+  // The recipe shrinks to the larger budget: the smaller one's finals and its fork are free, since
+  // the trunk goes on from 15 to 30.
+  MustRun(Recipe({40}, 3));
+  report = Gc(store_, GcOptions()).value();
+  EXPECT_THAT(report.freed, SizeIs(4));
+  EXPECT_GT(report.bytes, 0);
+  EXPECT_EQ(store_.Sizes()->checkpoints, 4);
+  EXPECT_EQ(store_.Sizes()->segments, 8) << "results stay";
+  EXPECT_EQ(MustPlan(Recipe({20, 40}, 3)).totals.segments, 0);
+  // Without its study nothing is needed.
+  std::filesystem::remove_all(store_.StudyFolder("test"));
+  EXPECT_THAT(Gc(store_, GcOptions()).value().freed, SizeIs(4));
+}
+
+TEST_F(StoreTest, GcKeepsWhatUnfinishedSegmentsStartFrom) {
+  setenv("FAKE_SCRIPT", R"([{"when": {"end_step": 40}, "do": "kill"}])", 1);
+  EXPECT_EQ(MustRun(Recipe({20, 40})).failed, 2);
+  GcOptions options;
+  options.finals = false;
+  options.forks = false;
+  // Both cooldowns of the larger budget start from 30.
+  const GcReport report = Gc(store_, options).value();
+  EXPECT_THAT(report.freed, SizeIs(3));
+  EXPECT_EQ(report.kept, 1);
+  unsetenv("FAKE_SCRIPT");
+  EXPECT_EQ(MustRun(Recipe({20, 40})).trained, 2);
+}
+
+TEST_F(StoreTest, StatusSaysHowEverythingStands) {
+  const auto recipe = Recipe({20, 40}, 2);
+  auto standings = [&] {
+    const Plan plan = MustPlan(recipe);
+    const StudyStatus status = GetStatus(plan, store_).value();
+    EXPECT_THAT(ShowStatus(status, plan), HasSubstr("test: "));
+    std::map<std::string, std::string> names;
+    for (const RunStatus& run : status.runs) names[plan.runs[run.run].name] = Name(run.standing);
+    return names;
+  };
+  for (const auto& [run, standing] : standings()) EXPECT_EQ(standing, "waiting") << run;
+  setenv("FAKE_SCRIPT",
+         R"([{"when": {"end_step": 30}, "do": "nan"},
+             {"when": {"end_step": 20, "quantized": true}, "do": "nan"}])",
+         1);
+  MustRun(recipe);
+  auto names = standings();
+  EXPECT_EQ(names["xs-160-fp-s1"], "finished");
+  EXPECT_EQ(names["xs-160-w4-cooldown-s1"], "failed");
+  EXPECT_EQ(names["xs-320-fp-s1"], "blocked");
+  // Somebody tries again.
+  const Plan plan = MustPlan(recipe);
+  const std::string id = plan.segments[plan.runs[1].segments.back()].spec.id;
+  std::optional<Claim> claim = Take(store_, id);
+  EXPECT_EQ(standings()["xs-160-w4-cooldown-s1"], "running");
+  EXPECT_THAT(StatusToJson(GetStatus(plan, store_).value(), plan).dump(),
+              HasSubstr(absl::StrCat("\"pid\":", getpid())));
+}
+
+}  // namespace
+}  // namespace qatlas::runs
