@@ -133,6 +133,7 @@ absl::StatusOr<Encoded> IntOperand::Encode(const at::Tensor& x) {
   }
   at::Tensor scale = kernels::AbsMaxUnit(x, config_.divisor).view({1, 1});
   if (gamma_.defined()) scale = gamma_ * scale;
+  scale = scale.abs();  // the scale of zeros may be -0, which would give its sign to the values
   // A scale that is not finite makes every value NaN, whatever the codes are; NaN itself has no
   // code.
   at::Tensor codes =
