@@ -3,14 +3,24 @@
 #include <benchmark/benchmark.h>
 #include <qatlas/kernels/torch/cross_entropy.h>
 #include <qatlas/kernels/torch/fake_quantize.h>
+#include <qatlas/kernels/torch/memory.h>
 #include <qatlas/kernels/torch/rms_norm.h>
 #include <qatlas/kernels/torch/rotary.h>
 #include <qatlas/kernels/torch/swiglu.h>
+
+#include <cstdlib>
+#include <cstring>
 
 namespace qatlas::kernels {
 namespace {
 
 constexpr std::int64_t kRows = 2048;
+
+// Else both sides measure page faults; QATLAS_BENCH_MALLOC=default shows those.
+[[maybe_unused]] const bool kKeepsMemory = [] {
+  const char* wanted = std::getenv("QATLAS_BENCH_MALLOC");
+  return wanted == nullptr || std::strcmp(wanted, "default") != 0 ? KeepFreedMemory() : false;
+}();
 
 at::Tensor Leaf(at::IntArrayRef sizes) {
   at::manual_seed(1);
