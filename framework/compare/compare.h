@@ -95,7 +95,7 @@ struct Comparison {
 
 // Fits every candidate to the same rows of the table and ranks them.
 // InvalidArgument: no candidates, two of one name, forms for different targets (bring them together
-// with TargetDelta or TargetLoss first), a table that no candidate can use.
+// with LossFromDelta or DeltaFromLoss first), a table that no candidate can use.
 absl::StatusOr<Comparison> Compare(const std::vector<Candidate>& candidates,
                                    const observe::Table& table, const CompareOptions& options = {});
 

@@ -1,0 +1,161 @@
+#include "framework/compare/likelihood.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+
+#include <absl/strings/str_cat.h>
+
+namespace qatlas::compare {
+namespace {
+
+constexpr double kDegrees = 4;        // of Student's t
+constexpr double kThreshold = 1.345;  // of Huber's loss, in scales
+
+// Residual in the loss's units, and the log of dr/dy, which turns densities of r into densities of
+// y.
+struct Term {
+  double residual;
+  double log_jacobian;
+};
+
+Term TermOf(const fit::Problem& problem, double prediction, int64_t i) {
+  const double y = problem.target()[i];
+  const double noise = problem.noise().empty() ? 1.0 : problem.noise()[i];
+  if (problem.loss().space == fit::Space::kLog) {
+    return {(std::log(y) - std::log(prediction)) / noise, -std::log(noise) - std::log(y)};
+  }
+  return {(y - prediction) / noise, -std::log(noise)};
+}
+
+// Log density of z = r/s.
+double LogStandard(NoiseModel model, double z) {
+  switch (model) {
+    case NoiseModel::kGaussian:
+      return -0.5 * z * z - 0.5 * std::log(2 * std::numbers::pi);
+    case NoiseModel::kStudentT:
+      return std::lgamma((kDegrees + 1) / 2) - std::lgamma(kDegrees / 2) -
+             0.5 * std::log(kDegrees * std::numbers::pi) -
+             (kDegrees + 1) / 2 * std::log1p(z * z / kDegrees);
+    case NoiseModel::kHuber: {
+      const double size = std::abs(z);
+      const double rho = size <= kThreshold ? 0.5 * z * z : kThreshold * (size - 0.5 * kThreshold);
+      // The integral of exp(-rho): the Gaussian middle and two exponential tails.
+      const double middle =
+          std::sqrt(2 * std::numbers::pi) * std::erf(kThreshold / std::numbers::sqrt2);
+      const double tails = 2 / kThreshold * std::exp(-0.5 * kThreshold * kThreshold);
+      return -rho - std::log(middle + tails);
+    }
+  }
+  return 0;
+}
+
+// The weight rho'(z)/z, with which the scale of maximum likelihood obeys s² = mean(weight r²).
+double ScaleWeight(NoiseModel model, double z) {
+  switch (model) {
+    case NoiseModel::kGaussian:
+      return 1;
+    case NoiseModel::kStudentT:
+      return (kDegrees + 1) / (kDegrees + z * z);
+    case NoiseModel::kHuber:
+      return std::abs(z) <= kThreshold ? 1 : kThreshold / std::abs(z);
+  }
+  return 1;
+}
+
+}  // namespace
+
+absl::StatusOr<NoiseModel> NoiseModelByName(absl::string_view name) {
+  for (NoiseModel model : {NoiseModel::kGaussian, NoiseModel::kStudentT, NoiseModel::kHuber}) {
+    if (name == Name(model)) return model;
+  }
+  return absl::NotFoundError(
+      absl::StrCat("no noise model '", name, "'; there are: gaussian, student-t, huber"));
+}
+
+const char* Name(NoiseModel model) {
+  switch (model) {
+    case NoiseModel::kGaussian:
+      return "gaussian";
+    case NoiseModel::kHuber:
+      return "huber";
+    case NoiseModel::kStudentT:
+      break;
+  }
+  return "student-t";
+}
+
+absl::StatusOr<Likelihood> FitLikelihood(const fit::Problem& problem,
+                                         const std::vector<double>& prediction, NoiseModel model) {
+  const int64_t n = problem.rows();
+  std::vector<double> residuals;
+  double squares = 0;
+  double typical = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    residuals.push_back(TermOf(problem, prediction[i], i).residual);
+    squares += residuals.back() * residuals.back();
+    typical += problem.loss().space == fit::Space::kLog ? 1 : std::pow(problem.target()[i], 2);
+  }
+  if (!std::isfinite(squares)) {
+    return absl::FailedPreconditionError(
+        "a prediction has no likelihood: it is not a positive number");
+  }
+  if (squares <= 1e-24 * typical) {
+    return absl::FailedPreconditionError(
+        "the fit leaves no residuals, so there is no noise to measure a likelihood by");
+  }
+  Likelihood result;
+  result.model = model;
+  double s = std::sqrt(squares / static_cast<double>(n));
+  for (int iteration = 0; iteration < 500; ++iteration) {
+    double sum = 0;
+    for (double r : residuals) sum += ScaleWeight(model, r / s) * r * r;
+    const double next = std::sqrt(sum / static_cast<double>(n));
+    const bool done = std::abs(next - s) <= 1e-13 * s;
+    s = next;
+    // More than n/(nu+1) residuals of exactly 0 drive Student's scale to 0.
+    if (!(s > 1e-150)) {
+      return absl::FailedPreconditionError("too many residuals are exactly 0 for a likelihood");
+    }
+    if (done) break;
+  }
+  result.scale = s;
+  result.by_row = LogDensity(problem, prediction, model, s);
+  for (double value : result.by_row) result.log_likelihood += value;
+  return result;
+}
+
+std::vector<double> LogDensity(const fit::Problem& problem, const std::vector<double>& prediction,
+                               NoiseModel model, double scale) {
+  std::vector<double> result(prediction.size());
+  for (size_t i = 0; i < prediction.size(); ++i) {
+    const Term term = TermOf(problem, prediction[i], static_cast<int64_t>(i));
+    result[i] = LogStandard(model, term.residual / scale) - std::log(scale) + term.log_jacobian;
+  }
+  return result;
+}
+
+double Aicc(double log_likelihood, int64_t k, int64_t n) {
+  if (n <= k + 1) return std::numeric_limits<double>::infinity();
+  const double d = static_cast<double>(k);
+  return 2 * d - 2 * log_likelihood + 2 * d * (d + 1) / static_cast<double>(n - k - 1);
+}
+
+double Bic(double log_likelihood, int64_t k, int64_t n) {
+  return static_cast<double>(k) * std::log(static_cast<double>(n)) - 2 * log_likelihood;
+}
+
+std::vector<double> Weights(const std::vector<double>& criteria) {
+  const double best = criteria.empty() ? 0 : *std::min_element(criteria.begin(), criteria.end());
+  std::vector<double> weights;
+  double sum = 0;
+  for (double value : criteria) {
+    weights.push_back(!std::isfinite(best) ? 1 : std::exp(-0.5 * (value - best)));
+    sum += weights.back();
+  }
+  for (double& weight : weights) weight /= sum;
+  return weights;
+}
+
+}  // namespace qatlas::compare
