@@ -18,13 +18,13 @@ constexpr char kKindPayload[] = "qatlas/failure-kind";
 
 }  // namespace
 
-absl::Status TrainingFailed(std::string_view kind, std::string_view message) {
+absl::Status TrainingFailed(const std::string& kind, const std::string& message) {
   absl::Status status = absl::AbortedError(message);
-  status.SetPayload(kKindPayload, absl::Cord(absl::string_view(kind)));
+  status.SetPayload(kKindPayload, absl::Cord(kind));
   return status;
 }
 
-absl::Status IoError(std::string_view doing, const std::filesystem::path& path, int error_number) {
+absl::Status IoError(const std::string& doing, const std::filesystem::path& path, int error_number) {
   std::string message =
       absl::StrCat("cannot ", doing, " ", path.string(), ": ", std::strerror(error_number));
   if (error_number == ENOSPC || error_number == EDQUOT) {

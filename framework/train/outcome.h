@@ -6,7 +6,6 @@
 #include <filesystem>
 #include <functional>
 #include <string>
-#include <string_view>
 
 #include "absl/status/status.h"
 
@@ -21,9 +20,9 @@ inline constexpr int kExitIo = 5;              // input and output, disk full
 inline constexpr int kExitStopped = 75;        // by a signal, with a resume checkpoint written
 
 // "nan", "diverged", "out-of-memory" or "internal" (an exception from LibTorch or a plugin).
-absl::Status TrainingFailed(std::string_view kind, std::string_view message);
+absl::Status TrainingFailed(const std::string& kind, const std::string& message);
 // What the system says of a file; a full disk or quota is ResourceExhausted.
-absl::Status IoError(std::string_view doing, const std::filesystem::path& path, int error_number);
+absl::Status IoError(const std::string& doing, const std::filesystem::path& path, int error_number);
 // Stopped by a signal.
 absl::Status Stopped();
 

@@ -1,0 +1,210 @@
+// The program as it is started: real plugins, real files, killed at any moment.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <sstream>
+#include <thread>
+
+#include "absl/strings/match.h"
+#include "framework/data/source.h"
+#include "framework/plugin/catalog.h"
+#include "framework/plugin/options.h"
+#include "gtest/gtest.h"
+#include "tests/framework/train/tiny.h"
+
+namespace qatlas::train {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Bytes;
+using testing::ScratchFolder;
+
+struct Ended {
+  int exit_code = -1;  // -1: killed
+  std::string output;
+  std::string errors;
+};
+
+// Runs the program; after `kill_after` (if positive) it gets `signal`.
+Ended Start(const ScratchFolder& folder, const std::vector<std::string>& arguments,
+            std::chrono::milliseconds kill_after = {}, int signal = SIGKILL) {
+  const fs::path out = folder / "stdout", errors = folder / "stderr";
+  const pid_t pid = ::fork();
+  if (pid == 0) {
+    for (const auto& [file, number] : {std::pair{out, 1}, std::pair{errors, 2}}) {
+      ::dup2(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666), number);
+    }
+    const std::string program = QATLAS_TEST_BIN "/qatlas-train";
+    std::vector<const char*> argv = {program.c_str(), "--plugin-path", QATLAS_TEST_PLUGINS};
+    for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+    argv.push_back(nullptr);
+    ::execv(program.c_str(), const_cast<char**>(argv.data()));
+    ::_exit(127);
+  }
+  if (kill_after.count() > 0) {
+    std::this_thread::sleep_for(kill_after);
+    ::kill(pid, signal);
+  }
+  int status = 0;
+  ::waitpid(pid, &status, 0);
+  Ended ended;
+  if (WIFEXITED(status)) ended.exit_code = WEXITSTATUS(status);
+  ended.output = Bytes(out);
+  ended.errors = Bytes(errors);
+  return ended;
+}
+
+// A component with all of its options, as `qatlas` writes it into a segment.
+recipe::ComponentUse Use(int kind, const std::string& name, const OptionTable& options) {
+  plugin::Host host;
+  host.libtorch = QATLAS_TORCH_VERSION;
+  const auto catalog = plugin::Catalog::Scan({QATLAS_TEST_PLUGINS}, host);
+  const plugin::ComponentDeclaration* declaration = catalog.FindDeclaration(kind, name);
+  if (declaration == nullptr) return {name, options, 0};
+  return {name, *plugin::CompleteOptions(*declaration, options, name), declaration->numerics};
+}
+
+recipe::ResolvedRule Rule(const std::string& sites, const std::string& quantizer,
+                          const OptionTable& options) {
+  return {sites, Use(QATLAS_KIND_QUANTIZER, quantizer, options)};
+}
+
+// 0.05M parameters on synthetic tokens, quantized by two plugins with trained state.
+recipe::SegmentSpec Spec(const ScratchFolder& folder, int64_t steps) {
+  data::SourceSpec source;
+  source.kind = data::SourceKind::kSynthetic;
+  source.synthetic.vocabulary = 64;
+  source.synthetic.train_tokens = 40000;
+  source.synthetic.validation_tokens = 3000;
+  const auto prepared = data::Prepare(source, folder / "data");
+  EXPECT_TRUE(prepared.ok()) << prepared.status();
+  recipe::SegmentSpec spec;
+  recipe::Trajectory& t = spec.trajectory;
+  t.model = Use(QATLAS_KIND_MODEL, "llama",
+                {{{"layers", int64_t{2}},
+                  {"width", int64_t{32}},
+                  {"ffn", int64_t{64}},
+                  {"heads", int64_t{2}},
+                  {"vocabulary", int64_t{64}}}});
+  t.rules = {Rule("*.*.weight", "int", {{{"group", int64_t{16}}}}),
+             Rule("*.*.input", "lsq",
+                  {{{"granularity", "tensor"}, {"calibration_tokens", int64_t{128}}}})};
+  t.data = prepared->identity;
+  t.sequence_length = 32;
+  t.batch_sequences = t.micro_batch_sequences = 4;
+  t.schedule = {{recipe::SchedulePiece::Shape::kLinear, 0, 10, .1, 1},
+                {recipe::SchedulePiece::Shape::kCosine, 10, steps, 1, .1}};
+  spec.evaluation.validation_sequences = 64;
+  spec.end_step = steps;
+  spec.id = "segment";
+  spec.data_folder = prepared->folder;
+  spec.checkpoint_every_seconds = 0;  // after every step
+  return spec;
+}
+
+void WriteSpec(const fs::path& folder, const recipe::SegmentSpec& spec) {
+  fs::create_directories(folder);
+  std::ofstream(folder / "spec.json") << spec.ToJson().dump(1);
+}
+
+TEST(ProgramTest, KilledAtAnyMomentItEndsWithTheSameBytes) {
+  ScratchFolder folder;
+  const recipe::SegmentSpec spec = Spec(folder, 60);
+  WriteSpec(folder / "whole", spec);
+  const Ended whole = Start(folder, {"run", folder / "whole"});
+  ASSERT_EQ(whole.exit_code, 0) << whole.errors;
+  EXPECT_TRUE(absl::StrContains(whole.output, "\"event\":\"start\""));
+  EXPECT_TRUE(absl::StrContains(whole.output, "\"event\":\"done\""));
+  std::mt19937 random(11);
+  WriteSpec(folder / "killed", spec);
+  int kills = 0;
+  for (int attempt = 0; attempt < 12; ++attempt) {
+    // Loading LibTorch takes part of a second; the rest falls into training and evaluation.
+    const std::chrono::milliseconds after(300 + random() % 900);
+    const Ended ended =
+        Start(folder, {"run", folder / "killed"}, after, attempt % 3 == 2 ? SIGTERM : SIGKILL);
+    if (ended.exit_code == 0) break;
+    EXPECT_TRUE(ended.exit_code == -1 || ended.exit_code == 75) << ended.errors;
+    ++kills;
+  }
+  EXPECT_GT(kills, 0);
+  const Ended last = Start(folder, {"run", folder / "killed"});
+  ASSERT_EQ(last.exit_code, 0) << last.errors;
+  for (const char* file :
+       {"result.json", "sites.json", "metrics.jsonl", "checkpoint.safetensors"}) {
+    EXPECT_EQ(Bytes(folder / "whole" / file), Bytes(folder / "killed" / file)) << file;
+  }
+  EXPECT_FALSE(fs::exists(folder / "killed" / "resume.safetensors"));
+  EXPECT_FALSE(fs::exists(folder / "killed" / "resume.safetensors.tmp"));
+
+  // The finished segment can be described and given away.
+  const Ended described = Start(folder, {"describe", folder / "whole/spec.json"});
+  ASSERT_EQ(described.exit_code, 0) << described.errors;
+  const auto json = nlohmann::json::parse(described.output);
+  EXPECT_EQ(json["counts"], nlohmann::json::parse(Bytes(folder / "whole/result.json"))["counts"]);
+  const Ended exported = Start(folder, {"export", folder / "whole", folder / "out"});
+  ASSERT_EQ(exported.exit_code, 0) << exported.errors;
+  EXPECT_TRUE(fs::exists(folder / "out/quantized.safetensors"));
+  const Ended bench = Start(folder, {"bench-step", folder / "whole/spec.json", "--steps", "2"});
+  ASSERT_EQ(bench.exit_code, 0) << bench.errors;
+  EXPECT_GT(nlohmann::json::parse(bench.output)["tokens_per_second"].get<double>(), 0);
+}
+
+TEST(ProgramTest, SaysWhatIsWrongAndEndsAccordingly) {
+  ScratchFolder folder;
+  EXPECT_EQ(Start(folder, {"run", folder / "none"}).exit_code, 3);
+  EXPECT_EQ(Start(folder, {"fly"}).exit_code, 3);
+  recipe::SegmentSpec spec = Spec(folder, 4);
+  spec.trajectory.rules = {Rule("*.*.weight", "int", {{{"group", int64_t{24}}}})};
+  WriteSpec(folder / "group", spec);
+  const Ended group = Start(folder, {"run", folder / "group"});
+  EXPECT_EQ(group.exit_code, 3);
+  EXPECT_TRUE(absl::StrContains(group.errors, "site 0.qkv.weight: quantizer 'int': group = 24"))
+      << group.errors;
+  EXPECT_EQ(nlohmann::json::parse(Bytes(folder / "group/failed.json"))["kind"], "user-error");
+  EXPECT_EQ(Start(folder, {"describe", folder / "group/spec.json"}).exit_code, 3);
+
+  spec.trajectory.rules = {Rule("*", "unheard-of", {})};
+  WriteSpec(folder / "unknown", spec);
+  EXPECT_TRUE(absl::StrContains(Start(folder, {"run", folder / "unknown"}).errors, "unheard-of"));
+
+  spec.trajectory.rules.clear();
+  spec.trajectory.peak_learning_rate = 1e30;
+  spec.trajectory.schedule.clear();
+  spec.trajectory.optimizer.clip = 0;
+  WriteSpec(folder / "wild", spec);
+  const Ended wild = Start(folder, {"run", folder / "wild"});
+  EXPECT_EQ(wild.exit_code, 4) << wild.errors;
+  const auto failed = nlohmann::json::parse(Bytes(folder / "wild/failed.json"));
+  EXPECT_EQ(failed["kind"], "nan");
+  EXPECT_TRUE(absl::StrContains(wild.output, "\"event\":\"failed\""));
+
+  spec.trajectory.device = "cuda";
+  WriteSpec(folder / "cuda", spec);
+  const Ended cuda = Start(folder, {"run", folder / "cuda"});
+  if (cuda.exit_code != 4) {
+    EXPECT_EQ(cuda.exit_code, 3);
+    EXPECT_TRUE(absl::StrContains(cuda.errors, "device 'cuda'")) << cuda.errors;
+  }
+
+  spec.trajectory.device = "cpu";
+  spec.trajectory.data = "other";
+  WriteSpec(folder / "data", spec);
+  EXPECT_TRUE(
+      absl::StrContains(Start(folder, {"run", folder / "data"}).errors, "describes the data"));
+  // A folder that cannot be written to: a full disk looks the same.
+  spec = Spec(folder, 4);
+  WriteSpec(folder / "blocked", spec);
+  fs::create_directory(folder / "blocked/checkpoint.safetensors.tmp");
+  EXPECT_EQ(Start(folder, {"run", folder / "blocked"}).exit_code, 5);
+}
+
+}  // namespace
+}  // namespace qatlas::train

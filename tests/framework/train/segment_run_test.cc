@@ -1,0 +1,237 @@
+// Whole segments: what is written, and that stopping and resuming anywhere changes nothing.
+#include "framework/train/segment_run.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "framework/train/outcome.h"
+#include "framework/train/safetensors.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/framework/train/tiny.h"
+
+namespace qatlas::train {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::Identify;
+using testing::Rule;
+using testing::RunTiny;
+using testing::ScratchFolder;
+using testing::TinySpec;
+
+nlohmann::json Json(const fs::path& file) { return nlohmann::json::parse(testing::Bytes(file)); }
+
+recipe::SegmentSpec QuantizedSpec(int64_t steps) {
+  recipe::SegmentSpec spec = TinySpec(steps);
+  spec.trajectory.rules = {Rule("*.*.weight", "absmax"), Rule("*.*.input", "step"),
+                           Rule("1.fc1.input", "noisy"), Rule("1.fc2.weight", "adapter")};
+  Identify(&spec);
+  return spec;
+}
+
+// Stops after each step and starts again, as often as there are steps.
+void RunInPieces(const fs::path& folder, const recipe::SegmentSpec& spec) {
+  for (int64_t attempt = 0; attempt <= spec.end_step + 20; ++attempt) {
+    SegmentHooks hooks;
+    hooks.stop = [] { return true; };
+    const absl::Status status = RunTiny(folder, spec, hooks);
+    if (absl::IsCancelled(status)) {
+      if (!fs::exists(folder / spec.id / "checkpoint.safetensors")) continue;
+      // The evaluation was stopped: let it end.
+      ASSERT_TRUE(RunTiny(folder, spec).ok());
+      return;
+    }
+    ASSERT_TRUE(status.ok()) << status;
+    return;
+  }
+  FAIL() << "never ended";
+}
+
+TEST(SegmentRunTest, WritesResultsOnceAndForAll) {
+  ScratchFolder folder;
+  const recipe::SegmentSpec spec = TinySpec(12);
+  ASSERT_TRUE(RunTiny(folder.path(), spec).ok());
+  const fs::path out = folder / spec.id;
+  const nlohmann::json result = Json(out / "result.json");
+  EXPECT_EQ(result["id"], spec.id);
+  EXPECT_EQ(result["tokens"], 12 * 24);
+  EXPECT_EQ(result["validation"]["per_sequence"].size(), 9u);
+  EXPECT_LT(result["train_loss_smoothed"].get<double>(), 3.2);
+  EXPECT_EQ(result["counts"]["block_linears"], 512);
+  EXPECT_TRUE(result["quantized_sites"].empty());
+  EXPECT_EQ(Json(out / "sites.json").size(), 8u);
+  EXPECT_TRUE(Json(out / "sites.json")[0]["snr_db"].is_null());
+  EXPECT_GT(Json(out / "machine.json")["tokens_per_second"].get<double>(), 0);
+  EXPECT_FALSE(fs::exists(out / "resume.safetensors"));
+  EXPECT_FALSE(fs::exists(out / "failed.json"));
+  // Run again: nothing is computed.
+  const auto time = fs::last_write_time(out / "result.json");
+  int64_t step = 0;
+  ASSERT_TRUE(RunTiny(folder.path(), spec, {}, &step).ok());
+  EXPECT_EQ(step, 12);
+  EXPECT_EQ(fs::last_write_time(out / "result.json"), time);
+}
+
+TEST(SegmentRunTest, StoppingAfterEveryStepChangesNoByte) {
+  ScratchFolder whole, pieces;
+  recipe::SegmentSpec spec = QuantizedSpec(9);
+  spec.evaluation.site_statistics_every = 4;
+  ASSERT_TRUE(RunTiny(whole.path(), spec).ok());
+  RunInPieces(pieces.path(), spec);
+  for (const char* file :
+       {"result.json", "sites.json", "metrics.jsonl", "sites.jsonl", "checkpoint.safetensors"}) {
+    EXPECT_EQ(testing::Bytes(whole / spec.id / file), testing::Bytes(pieces / spec.id / file))
+        << file;
+    EXPECT_NE(testing::Bytes(whole / spec.id / file), "") << file;
+  }
+}
+
+TEST(SegmentRunTest, CuttingATrajectoryIntoSegmentsChangesNoNumber) {
+  ScratchFolder folder;
+  recipe::SegmentSpec whole = QuantizedSpec(10);
+  ASSERT_TRUE(RunTiny(folder.path(), whole).ok());
+  recipe::SegmentSpec first = QuantizedSpec(4);
+  first.evaluate = false;
+  first.id += "-cut";
+  ASSERT_TRUE(RunTiny(folder.path(), first).ok());
+  EXPECT_TRUE(Json(folder / first.id / "result.json")["validation"].is_null());
+  EXPECT_FALSE(fs::exists(folder / first.id / "sites.json"));
+  recipe::SegmentSpec second = whole;
+  second.begin_step = 4;
+  second.start_checkpoint = folder / first.id / "checkpoint.safetensors";
+  second.id += "-cut";
+  ASSERT_TRUE(RunTiny(folder.path(), second).ok());
+  nlohmann::json a = Json(folder / whole.id / "result.json");
+  nlohmann::json b = Json(folder / second.id / "result.json");
+  for (const char* key : {"id", "begin_step"}) a.erase(key), b.erase(key);
+  EXPECT_EQ(a, b);
+}
+
+TEST(SegmentRunTest, ForkStartsFreshQuantizersOnTheParentsWeights) {
+  ScratchFolder folder;
+  const recipe::SegmentSpec trunk = TinySpec(6);
+  ASSERT_TRUE(RunTiny(folder.path(), trunk).ok());
+  recipe::SegmentSpec fork = QuantizedSpec(6);
+  fork.trajectory.start = "parent";
+  fork.trajectory.start_step = fork.begin_step = 6;
+  fork.start_checkpoint = folder / trunk.id / "checkpoint.safetensors";
+  Identify(&fork);
+  // No step of its own: post-training quantization.
+  ASSERT_TRUE(RunTiny(folder.path(), fork).ok());
+  const nlohmann::json result = Json(folder / fork.id / "result.json");
+  EXPECT_TRUE(result["train_loss_smoothed"].is_null());
+  EXPECT_EQ(result["tokens"], 6 * 24);
+  const double plain = Json(folder / trunk.id / "result.json")["validation"]["loss"].get<double>();
+  EXPECT_NE(result["validation"]["loss"].get<double>(), plain);
+  EXPECT_NEAR(result["validation"]["loss"].get<double>(), plain, .5);
+  EXPECT_GT(Json(folder / fork.id / "sites.json")[0]["snr_db"].get<double>(), 5);
+  auto parent = *SafetensorsFile::Open(folder / trunk.id / "checkpoint.safetensors");
+  auto child = *SafetensorsFile::Open(folder / fork.id / "checkpoint.safetensors");
+  EXPECT_TRUE(at::equal(*parent->Read("model.0.fc1.weight"), *child->Read("model.0.fc1.weight")));
+  EXPECT_TRUE(at::equal(*parent->Read("adam.m.model.head.weight"),
+                        *child->Read("adam.m.model.head.weight")));
+  EXPECT_TRUE(child->Has("quantizer.0.fc2.input.step"));
+  // The adapter replaced its weight; the merged one serves whoever goes on in another scheme.
+  EXPECT_FALSE(child->Has("model.1.fc2.weight"));
+  EXPECT_TRUE(at::equal(*child->Read("merged.1.fc2.weight"), *parent->Read("model.1.fc2.weight")));
+  recipe::SegmentSpec back = TinySpec(8);
+  back.trajectory.start = "fork";
+  back.trajectory.start_step = back.begin_step = 6;
+  back.trajectory.carry_optimizer = false;
+  back.start_checkpoint = folder / fork.id / "checkpoint.safetensors";
+  Identify(&back);
+  const absl::Status status = RunTiny(folder.path(), back);
+  EXPECT_TRUE(status.ok()) << status;
+}
+
+TEST(SegmentRunTest, QuantizersKeepTheirStateAcrossTrajectories) {
+  ScratchFolder folder;
+  recipe::SegmentSpec trunk = QuantizedSpec(5);
+  ASSERT_TRUE(RunTiny(folder.path(), trunk).ok());
+  recipe::SegmentSpec cooldown = QuantizedSpec(5);
+  cooldown.trajectory.start = "parent";
+  cooldown.trajectory.start_step = cooldown.begin_step = 5;
+  cooldown.start_checkpoint = folder / trunk.id / "checkpoint.safetensors";
+  Identify(&cooldown);
+  ASSERT_TRUE(RunTiny(folder.path(), cooldown).ok());
+  auto parent = *SafetensorsFile::Open(folder / trunk.id / "checkpoint.safetensors");
+  auto child = *SafetensorsFile::Open(folder / cooldown.id / "checkpoint.safetensors");
+  for (const std::string& name : parent->Names()) {
+    if (name == "train.losses") continue;
+    EXPECT_TRUE(at::equal(*parent->Read(name), *child->Read(name))) << name;
+  }
+  EXPECT_EQ(Json(folder / trunk.id / "result.json")["validation"],
+            Json(folder / cooldown.id / "result.json")["validation"]);
+}
+
+TEST(SegmentRunTest, NanEndsTheRunAndSaysWhere) {
+  ScratchFolder folder;
+  recipe::SegmentSpec spec = TinySpec(8);
+  spec.trajectory.rules = {Rule("0.fc1.input", "poison")};
+  Identify(&spec);
+  int64_t step = 0;
+  const absl::Status status = RunTiny(folder.path(), spec, {}, &step);
+  EXPECT_EQ(FailureKind(status), "nan");
+  EXPECT_EQ(ExitCode(status), kExitTrainingFailed);
+  EXPECT_EQ(step, 2);
+  EXPECT_TRUE(absl::StrContains(status.message(), "step 3")) << status;
+  EXPECT_FALSE(fs::exists(folder / spec.id / "result.json"));
+}
+
+TEST(SegmentRunTest, ForeignCheckpointsAreLoadedByName) {
+  ScratchFolder folder;
+  const recipe::SegmentSpec trunk = TinySpec(3);
+  ASSERT_TRUE(RunTiny(folder.path(), trunk).ok());
+  auto own = *SafetensorsFile::Open(folder / trunk.id / "checkpoint.safetensors");
+  std::vector<NamedTensor> tensors;
+  for (const std::string& name : own->Names()) {
+    if (!absl::StartsWith(name, "model.")) continue;
+    tensors.push_back({name.substr(6), own->Read(name)->to(at::kBFloat16)});
+  }
+  ASSERT_TRUE(WriteSafetensors(folder / "other.safetensors", tensors, {}).ok());
+  recipe::SegmentSpec spec = TinySpec(0);
+  spec.trajectory.start = "file:abc";
+  spec.start_checkpoint = folder / "other.safetensors";
+  spec.start_is_foreign = true;
+  Identify(&spec);
+  ASSERT_TRUE(RunTiny(folder.path(), spec).ok());
+  EXPECT_NEAR(Json(folder / spec.id / "result.json")["validation"]["loss"].get<double>(),
+              Json(folder / trunk.id / "result.json")["validation"]["loss"].get<double>(), .02);
+  tensors.pop_back();
+  ASSERT_TRUE(WriteSafetensors(folder / "short.safetensors", tensors, {}).ok());
+  spec.start_checkpoint = folder / "short.safetensors";
+  spec.id += "-short";
+  const absl::Status status = RunTiny(folder.path(), spec);
+  EXPECT_EQ(ExitCode(status), kExitUserError);
+  EXPECT_TRUE(absl::StrContains(status.message(), "'model.head.weight' is missing")) << status;
+}
+
+TEST(SegmentRunTest, RefusesWhatDoesNotFit) {
+  ScratchFolder folder;
+  recipe::SegmentSpec spec = TinySpec(4000);
+  EXPECT_TRUE(absl::StrContains(RunTiny(folder.path(), spec).message(), "epoch"));
+  const recipe::SegmentSpec trunk = TinySpec(3);
+  ASSERT_TRUE(RunTiny(folder.path(), trunk).ok());
+  recipe::SegmentSpec late = TinySpec(6);
+  late.begin_step = 4;
+  late.start_checkpoint = folder / trunk.id / "checkpoint.safetensors";
+  EXPECT_TRUE(absl::StrContains(RunTiny(folder.path(), late).message(), "is of step 3"));
+  late.begin_step = 3;
+  late.trajectory.seed = 99;
+  EXPECT_TRUE(absl::StrContains(RunTiny(folder.path(), late).message(), "is of trajectory"));
+  recipe::SegmentSpec bad = TinySpec(3);
+  bad.trajectory.micro_batch_sequences = 3;
+  EXPECT_TRUE(absl::StrContains(CheckSpec(bad).message(), "does not divide"));
+  // A folder with the result of another segment.
+  recipe::SegmentSpec other = TinySpec(3);
+  other.id = "other";
+  fs::create_directories(folder / "other");
+  fs::copy_file(folder / trunk.id / "result.json", folder / "other" / "result.json");
+  EXPECT_TRUE(absl::StrContains(RunTiny(folder.path(), other).message(), "never overwritten"));
+}
+
+}  // namespace
+}  // namespace qatlas::train
