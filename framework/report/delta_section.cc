@@ -3,183 +3,293 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "framework/fit/predict.h"
 #include "framework/observe/schema.h"
+#include "framework/report/findings.h"
+#include "framework/report/labels.h"
 
 namespace qatlas::report {
 namespace {
 
-// The mean over the seeds of one cell, and a row of the table that lies in it.
-struct DeltaCell {
-  size_t row = 0;
-  const decompose::Estimate* estimate = nullptr;
-};
-
-std::vector<std::string> Present(const observe::Table& table, std::vector<std::string> names) {
-  names.erase(std::remove_if(names.begin(), names.end(),
-                             [&table](const std::string& name) { return !table.Has(name); }),
-              names.end());
-  return names;
-}
-
-std::vector<std::string> CellColumns(const observe::Table& table) {
-  return Present(table, {"model", "N", "D", "precision", "quantizer", "weight_bits", "input_bits", "G",
-                         "granularity", "qat_fraction"});
-}
-
-// One way to look at δ: against x, a line for each combination of the series' columns.
+// One way to look at δ: against `x`, a panel for each value of `panel`, and a line for each
+// combination of what else varies.
 struct View {
-  std::string id;
-  std::string x;
-  std::string x_title;
+  const char* id;
+  const char* x;
+  const char* x_title;
+  const char* what;   // "training data"
+  const char* panel;  // cell column
   bool x_log;
-  std::vector<std::string> series;
-  bool largest_budget_only;
-  bool split_by_precision;
-  std::string title;
+  bool split_by_bits;  // a figure for each W4A4, W3A3, ...
+};
+constexpr View kViews[] = {
+    {"data", "D", "D (training tokens)", "training data", "G", true, true},
+    {"size", "N", "N (parameters of the blocks' linears)", "model size", "G", true, true},
+    {"group", "G", "G (elements that share a scale)", "group size", "D", true, true},
+    {"bits", "bits", "bits of weights and inputs", "bits", "D", false, false},
+    {"fraction", "qat_fraction", "share of the tokens trained quantized", "QAT fraction", "D",
+     false, true},
 };
 
-std::string Describe(const observe::Table& table, size_t row, const std::vector<std::string>& columns) {
-  std::vector<std::string> words;
+struct Point {
+  const decompose::PartDelta* delta = nullptr;
+  Key key;
+  double x = 0;
+};
+
+double LevelOf(const View& view, const Key& key) {
+  if (absl::string_view(view.x) != "bits") return NumberOf(key, view.x);
+  const double weight = NumberOf(key, "weight_bits");
+  return weight == NumberOf(key, "input_bits") ? weight : std::nan("");
+}
+
+// Columns that the place in the figure tells already.
+std::vector<std::string> Told(const View& view) {
+  std::vector<std::string> told = {view.x, view.panel};
+  const absl::string_view x = view.x;
+  const absl::string_view panel = view.panel;
+  if (x == "N") told.insert(told.end(), {"model", "N_total"});
+  if (x == "G" || panel == "G") told.emplace_back("granularity");
+  if (x == "bits" || view.split_by_bits) told.insert(told.end(), {"weight_bits", "input_bits"});
+  return told;
+}
+
+// Names in the order of their numbers, so that 32 comes before 128.
+using SortKey = std::pair<std::vector<double>, std::string>;
+
+SortKey Order(const Key& key, const std::vector<std::string>& columns, const std::string& name) {
+  std::vector<double> numbers;
   for (const std::string& column : columns) {
-    const observe::Value value = table.At(row, column);
-    if (const double* number = std::get_if<double>(&value)) {
-      if (std::isfinite(*number)) words.push_back(absl::StrCat(column, " ", ShortCount(*number)));
-    } else if (const std::string& text = std::get<std::string>(value); !text.empty()) {
-      words.push_back(text);
-    }
+    const double number = NumberOf(key, column);
+    // What covers the whole reduction stands behind the groups.
+    const bool whole = column == "G" && !absl::StartsWith(GroupLabel(key), "G ");
+    numbers.push_back(whole || !std::isfinite(number) ? 1e300 : number);
   }
-  return absl::StrJoin(words, ", ");
+  return {std::move(numbers), name};
 }
 
-// The law's curve for one series: its row with x running between the ends.
-nlohmann::json LawTrace(const observe::Table& table, size_t row, const View& view, double low, double high,
-                        const fit::FitResult& law, size_t series) {
-  const std::vector<double> x = view.x_log ? fit::LogSpaced(low, high, 40) : std::vector<double>();
-  if (x.empty()) return nullptr;
-  const std::vector<size_t> rows(x.size(), row);
-  observe::Table grid = table.Take(rows);
-  if (!grid.SetNumbers(view.x, x).ok()) return nullptr;
-  auto prediction = fit::Predict(law, grid);
-  if (!prediction.ok()) return nullptr;  // a category of its own for each x (one curve per D and G)
-  nlohmann::json trace = PointTrace("", x, prediction->value, {}, series, true);
-  trace["mode"] = "lines";
-  trace["line"]["dash"] = "dot";
-  trace["line"]["width"] = 1.2;
-  trace["showlegend"] = false;
-  trace["hoverinfo"] = "skip";
-  return trace;
+void AppendData(const Point& point, observe::Table* table) {
+  const decompose::Estimate& estimate = point.delta->estimate;
+  for (const decompose::SeedDelta& seed : point.delta->seeds) {
+    observe::Table::Row row(point.key.begin(), point.key.end());
+    row.insert(row.end(), {{"seed", seed.seed},
+                           {"delta", seed.delta},
+                           {"delta_se", seed.se},
+                           {"mean", estimate.value},
+                           {"evaluation_error", estimate.evaluation_se},
+                           {"training_error", estimate.training_se},
+                           {"error", estimate.known_se()},
+                           {"seeds", static_cast<double>(estimate.seeds)}});
+    // Every row has the same columns of the same kinds.
+    table->Append(row).IgnoreError();
+  }
 }
 
-Figure DrawView(const observe::Table& table, const std::vector<DeltaCell>& cells, const View& view,
-                const std::string& precision, const fit::FitResult* law) {
-  Figure figure;
-  figure.id = absl::StrCat("delta-", view.id, precision.empty() ? "" : "-" + precision);
-  figure.title = precision.empty() ? view.title : absl::StrCat(precision, ": ", view.title);
-  std::map<std::string, std::vector<const DeltaCell*>> lines;
-  std::map<std::string, std::vector<double>> order;
-  for (const DeltaCell& cell : cells) {
-    const std::string name = Describe(table, cell.row, view.series);
-    lines[name].push_back(&cell);
-    std::vector<double>& key = order[name];
-    if (key.empty()) {
-      for (const std::string& column : view.series) key.push_back(table.NumberAt(cell.row, column));
-    }
-  }
-  std::vector<std::string> names;
-  for (const auto& [name, line] : lines) names.push_back(name);
-  std::sort(names.begin(), names.end(), [&order](const std::string& a, const std::string& b) {
-    return std::make_pair(order[a], a) < std::make_pair(order[b], b);
-  });
+// A line of one panel: one combination of everything that neither x nor the panel tells.
+struct Line {
+  size_t panel = 0;
   size_t series = 0;
-  for (const std::string& name : names) {
-    std::vector<const DeltaCell*>& line = lines[name];
-    std::sort(line.begin(), line.end(), [&](const DeltaCell* a, const DeltaCell* b) {
-      return table.NumberAt(a->row, view.x) < table.NumberAt(b->row, view.x);
-    });
-    std::vector<double> x;
-    std::vector<double> y;
-    std::vector<double> error;
-    for (const DeltaCell* cell : line) {
-      x.push_back(table.NumberAt(cell->row, view.x));
-      y.push_back(cell->estimate->value);
-      error.push_back(cell->estimate->known_se());
-      observe::Table::Row row;
-      for (const std::string& column : CellColumns(table)) row.emplace_back(column, table.At(cell->row, column));
-      row.emplace_back("delta", cell->estimate->value);
-      row.emplace_back("evaluation_error", cell->estimate->evaluation_se);
-      row.emplace_back("training_error", cell->estimate->training_se);
-      row.emplace_back("error", cell->estimate->known_se());
-      row.emplace_back("seeds", static_cast<double>(cell->estimate->seeds));
-      (void)figure.data.Append(row);
+  std::string name;
+  std::vector<Point> points;  // by x
+};
+
+class Drawing {
+ public:
+  Drawing(const View& view, const observe::Table& observations, const FittedLaw* law)
+      : view_(view), observations_(observations), law_(law) {}
+
+  void Add(const Line& line) {
+    std::vector<double> x, y, error, seed_x, seed_y;
+    for (const Point& point : line.points) {
+      x.push_back(point.x);
+      y.push_back(point.delta->estimate.value);
+      error.push_back(point.delta->estimate.known_se());
+      errors_known_ |= std::isfinite(error.back());
+      levels_.push_back(point.x);
+      AppendData(point, &figure_.data);
+      if (point.delta->seeds.size() < 2) continue;
+      for (const decompose::SeedDelta& seed : point.delta->seeds) {
+        seed_x.push_back(point.x);
+        seed_y.push_back(seed.delta);
+      }
     }
-    figure.traces.push_back(PointTrace(name, x, y, error, series, law == nullptr));
-    if (law != nullptr && x.size() > 1) {
-      nlohmann::json curve = LawTrace(table, line.front()->row, view, x.front(), x.back(), *law, series);
-      if (curve.is_object()) figure.traces.push_back(std::move(curve));
+    const bool curve = AddCurve(line);
+    if (!seed_x.empty()) {
+      nlohmann::json seeds = PointTrace(line.name, seed_x, seed_y, {}, line.series, false);
+      seeds["marker"] = {{"color", PaleColor(line.series, .45)}, {"size", 4}};
+      seeds["showlegend"] = false;
+      seeds["hoverinfo"] = "skip";
+      seeds_shown_ = true;
+      Put(line, std::move(seeds));
     }
-    ++series;
+    nlohmann::json means = PointTrace(line.name, x, y, error, line.series, !curve);
+    means["showlegend"] = !line.name.empty() && in_legend_.insert(line.name).second;
+    Put(line, std::move(means));
   }
-  figure.reading = absl::StrCat(
-      "Each point is the mean over seeds of δ, in nats per token; bars are one standard error, evaluation and "
-      "training together (apart in the data).",
-      law != nullptr ? absl::StrCat(" Dotted: ", law->form, ", fitted to all points.") : "");
-  figure.layout = Axes(view.x_title, "δ (nats/token)", view.x_log, false);
-  if (view.x == "G") figure.layout["xaxis"]["type"] = "log";
-  return figure;
+
+  Figure Finish(const std::string& bits, const StepCount& count, std::vector<std::string> panels) {
+    figure_.id = absl::StrCat("delta-", view_.id, bits.empty() ? "" : "-" + bits);
+    const std::string phrase = StepPhrase(count);
+    figure_.title = absl::StrCat(bits.empty() ? "" : bits + ": ", "δ against ", view_.what,
+                                 phrase.empty() ? "" : absl::StrCat(" – it ", phrase));
+    figure_.reading = absl::StrCat(
+        "Large marks are means of δ over seeds, ",
+        errors_known_ ? "with one standard error (evaluation and training together; apart in the "
+                        "data)"
+                      : "without bars: the table tells no error of δ",
+        seeds_shown_ ? "; small pale marks are single seeds. " : ". ",
+        curves_ ? absl::StrCat("Dotted: ", law_->name,
+                               " as fitted, with the 95% band of the curve where the fit has one; "
+                               "marks off it by more than their bars are what the form misses.")
+                : "Lines join the marks and are no fit.");
+    figure_.layout = Axes(view_.x_title, "δ (nats/token)", view_.x_log, false);
+    TickAt(levels_, &figure_.layout["xaxis"]);
+    if (panels.size() > 1 || !panels[0].empty()) figure_.panels = std::move(panels);
+    return std::move(figure_);
+  }
+
+ private:
+  void Put(const Line& line, nlohmann::json trace) {
+    InPanel(line.panel, &trace);
+    // A click on the legend hides everything of the name.
+    trace["legendgroup"] = PlotText(line.name);
+    figure_.traces.push_back(std::move(trace));
+  }
+
+  bool AddCurve(const Line& line) {
+    if (law_ == nullptr || line.points.size() < 2) return false;
+    const absl::string_view x = view_.x;
+    const decompose::PartDelta& delta = *line.points.front().delta;
+    // Along bits two columns move at once.
+    if (x == "bits" || !CanVary(*law_, view_.x, x == "qat_fraction")) return false;
+    if (!FittedTo(*law_, delta.weight_bits, delta.input_bits)) return false;
+    const std::optional<Curve> curve =
+        CurveAlong(*law_, observations_, delta.seeds.front().row, view_.x, line.points.front().x,
+                   line.points.back().x);
+    if (!curve.has_value()) return false;
+    for (nlohmann::json& trace : CurveTraces(*curve, line.series)) Put(line, std::move(trace));
+    curves_ = true;
+    return true;
+  }
+
+  const View& view_;
+  const observe::Table& observations_;
+  const FittedLaw* law_;
+  Figure figure_;
+  std::vector<double> levels_;
+  std::set<std::string> in_legend_;
+  bool errors_known_ = false;
+  bool seeds_shown_ = false;
+  bool curves_ = false;
+};
+
+// Index of each name in the order of its key.
+std::map<std::string, size_t> Places(const std::map<std::string, SortKey>& order) {
+  std::vector<std::pair<SortKey, std::string>> sorted;
+  for (const auto& [name, key] : order) sorted.emplace_back(key, name);
+  std::sort(sorted.begin(), sorted.end());
+  std::map<std::string, size_t> places;
+  for (const auto& [key, name] : sorted) places.emplace(name, places.size());
+  return places;
+}
+
+std::vector<Line> MakeLines(const View& view, const std::vector<Point>& points,
+                            std::vector<std::string>* panels) {
+  std::vector<Key> keys;
+  for (const Point& point : points) keys.push_back(point.key);
+  const std::vector<std::string> told = Told(view);
+  std::vector<std::string> columns;  // that a line's name needs
+  for (const std::string& column : VaryingColumns(keys)) {
+    if (std::find(told.begin(), told.end(), column) == told.end()) columns.push_back(column);
+  }
+  // The model's name says no more than N where both are there.
+  const auto name_of = [&](const Key& key) {
+    std::vector<std::string> words;
+    for (const std::string& column : columns) {
+      if (column == "model" && std::isfinite(NumberOf(key, "N"))) continue;
+      std::string word = Word(key, column);
+      if (!word.empty()) words.push_back(std::move(word));
+    }
+    return absl::StrJoin(words, ", ");
+  };
+  std::map<std::string, SortKey> panel_order;
+  std::map<std::string, SortKey> line_order;
+  for (const Key& key : keys) {
+    const std::string panel = Word(key, view.panel);
+    panel_order.emplace(panel, Order(key, {view.panel}, panel));
+    const std::string name = name_of(key);
+    line_order.emplace(name, Order(key, columns, name));
+  }
+  const std::map<std::string, size_t> panel_places = Places(panel_order);
+  const std::map<std::string, size_t> line_places = Places(line_order);
+  panels->assign(panel_places.size(), "");
+  for (const auto& [panel, place] : panel_places) (*panels)[place] = panel;
+  std::map<std::pair<size_t, size_t>, Line> lines;
+  for (const Point& point : points) {
+    const std::string name = name_of(point.key);
+    const size_t panel = panel_places.at(Word(point.key, view.panel));
+    const size_t series = line_places.at(name);
+    Line& line = lines[{panel, series}];
+    line.panel = panel;
+    line.series = series;
+    line.name = name;
+    line.points.push_back(point);
+  }
+  std::vector<Line> result;
+  for (auto& [place, line] : lines) {
+    std::stable_sort(line.points.begin(), line.points.end(),
+                     [](const Point& a, const Point& b) { return a.x < b.x; });
+    result.push_back(std::move(line));
+  }
+  return result;
 }
 
 }  // namespace
 
-Section DeltaSection(const observe::Table& observations, const decompose::Parts& parts,
-                     const fit::FitResult* law) {
+Section DeltaSection(const observe::Table& observations,
+                     const decompose::Decomposition& decomposition, const FittedLaw* law) {
   Section section;
   section.id = "delta";
   section.title = "What quantization costs";
-  std::vector<DeltaCell> cells;
-  for (const decompose::PartDelta& delta : parts.deltas) {
-    if (delta.part == observe::kPartBoth) cells.push_back({delta.seeds.front().row, &delta.estimate});
+  std::vector<Point> both;
+  std::set<std::string> labels;
+  for (const decompose::PartDelta& delta : decomposition.parts.deltas) {
+    if (delta.part != observe::kPartBoth) continue;
+    both.push_back({&delta, KeyOf(decomposition.parts, delta), 0});
+    labels.insert(BitsLabel(delta.weight_bits, delta.input_bits));
   }
-  if (cells.empty()) {
-    section.paragraphs.push_back("There are no finished pairs of a quantized and a full-precision run.");
-    return section;
-  }
+  if (both.empty()) return section;
   section.paragraphs.push_back(
-      "δ is the validation loss of a quantized run minus that of its full-precision pair: same model, same data "
-      "in the same order, same seed.");
-  const View views[] = {
-      {"data", "D", "D (training tokens)", true, {"N", "G"}, false, true, "δ against training data"},
-      {"size", "N", "N (parameters of the blocks' linears)", true, {"D", "G"}, false, true,
-       "δ against model size"},
-      {"group", "G", "G (elements that share a scale)", true, {"N", "precision"}, true, false,
-       "δ against group size, at the largest budget"},
-      {"bits", "weight_bits", "bits", false, {"N", "G"}, true, false, "δ against bits, at the largest budget"},
-  };
-  double largest = 0;
-  std::set<std::string> precisions;
-  for (const DeltaCell& cell : cells) {
-    largest = std::max(largest, observations.NumberAt(cell.row, "D"));
-    precisions.insert(std::string(observations.TextAt(cell.row, "precision")));
-  }
-  for (const View& view : views) {
-    for (const std::string& precision : view.split_by_precision ? precisions : std::set<std::string>{""}) {
-      std::vector<DeltaCell> shown;
+      "δ is the validation loss of a quantized run minus that of its full-precision pair: same "
+      "model, same data in the same order, same seed. Here both operands are quantized.");
+  for (const View& view : kViews) {
+    for (const std::string& bits : view.split_by_bits ? labels : std::set<std::string>{""}) {
+      std::vector<Point> shown;
       std::set<double> levels;
-      for (const DeltaCell& cell : cells) {
-        if (view.split_by_precision && observations.TextAt(cell.row, "precision") != precision) continue;
-        if (view.largest_budget_only && observations.NumberAt(cell.row, "D") < largest) continue;
-        const double x = observations.NumberAt(cell.row, view.x);
-        if (!std::isfinite(x)) continue;
-        levels.insert(x);
-        shown.push_back(cell);
+      for (Point point : both) {
+        const std::string label = BitsLabel(point.delta->weight_bits, point.delta->input_bits);
+        if (view.split_by_bits && label != bits) continue;
+        point.x = LevelOf(view, point.key);
+        // A logarithmic axis has no place for 0.
+        if (!std::isfinite(point.x) || (view.x_log && point.x <= 0)) continue;
+        levels.insert(point.x);
+        shown.push_back(std::move(point));
       }
       if (levels.size() < 2) continue;
-      section.figures.push_back(DrawView(observations, shown, view, precision, law));
+      std::vector<std::string> panels;
+      Drawing drawing(view, observations, law);
+      for (const Line& line : MakeLines(view, shown, &panels)) drawing.Add(line);
+      section.figures.push_back(
+          drawing.Finish(bits, CountSteps(decomposition.trends, view.x, observe::kPartBoth, bits),
+                         std::move(panels)));
     }
   }
   return section;

@@ -2,20 +2,17 @@
 #ifndef QATLAS_FRAMEWORK_REPORT_DELTA_SECTION_H_
 #define QATLAS_FRAMEWORK_REPORT_DELTA_SECTION_H_
 
-#include <string>
-#include <vector>
-
-#include "framework/decompose/parts.h"
-#include "framework/fit/fit.h"
+#include "framework/decompose/decompose.h"
 #include "framework/observe/table.h"
 #include "framework/report/figure.h"
+#include "framework/report/law_curve.h"
 
 namespace qatlas::report {
 
-// `law` draws its curve through every series; nullptr draws none.
-// Means over seeds come from the decomposition of the same table.
-Section DeltaSection(const observe::Table& observations, const decompose::Parts& parts,
-                     const fit::FitResult* law);
+// `decomposition` is that of `observations`. `law` draws its curve through every series of bits
+// that it was fitted to; nullptr draws none.
+Section DeltaSection(const observe::Table& observations,
+                     const decompose::Decomposition& decomposition, const FittedLaw* law);
 
 }  // namespace qatlas::report
 

@@ -1,22 +1,40 @@
 #include "framework/report/figure.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <iterator>
+#include <set>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 
 namespace qatlas::report {
+namespace {
 
-const char* SeriesColor(size_t i) {
-  static constexpr const char* kColors[] = {"#0072B2", "#D55E00", "#009E73", "#CC79A7",
-                                            "#E69F00", "#56B4E9", "#000000", "#8A8A00"};
-  return kColors[i % std::size(kColors)];
+struct Color {
+  const char* hex;
+  int red, green, blue;
+};
+constexpr Color kColors[] = {{"#0072B2", 0, 114, 178}, {"#D55E00", 213, 94, 0},
+                             {"#009E73", 0, 158, 115}, {"#CC79A7", 204, 121, 167},
+                             {"#E69F00", 230, 159, 0}, {"#56B4E9", 86, 180, 233},
+                             {"#333333", 51, 51, 51},  {"#8A8A00", 138, 138, 0}};
+
+}  // namespace
+
+const char* SeriesColor(size_t i) { return kColors[i % std::size(kColors)].hex; }
+
+std::string PaleColor(size_t i, double opacity) {
+  const Color& color = kColors[i % std::size(kColors)];
+  return absl::StrFormat("rgba(%d,%d,%d,%g)", color.red, color.green, color.blue, opacity);
 }
 
 const char* SeriesSymbol(size_t i) {
-  static constexpr const char* kSymbols[] = {"circle",      "square", "diamond", "triangle-up",
+  static constexpr const char* kSymbols[] = {"circle",        "square", "diamond", "triangle-up",
                                              "triangle-down", "cross",  "x",       "star"};
-  return kSymbols[i % std::size(kSymbols)];
+  return kSymbols[(i + i / std::size(kColors)) % std::size(kSymbols)];
 }
 
 nlohmann::json NumberOrNull(double value) {
@@ -24,47 +42,91 @@ nlohmann::json NumberOrNull(double value) {
   return value;
 }
 
-namespace {
-
-nlohmann::json Numbers(const std::vector<double>& values) {
+nlohmann::json NumbersOrNull(const std::vector<double>& values) {
   nlohmann::json result = nlohmann::json::array();
   for (double value : values) result.push_back(NumberOrNull(value));
   return result;
 }
 
-}  // namespace
+std::string PlotText(const std::string& text) {
+  return absl::StrReplaceAll(text, {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}});
+}
 
 nlohmann::json PointTrace(const std::string& name, const std::vector<double>& x,
-                          const std::vector<double>& y, const std::vector<double>& error, size_t series,
-                          bool line) {
+                          const std::vector<double>& y, const std::vector<double>& error,
+                          size_t series, bool line) {
   nlohmann::json trace = {
       {"type", "scatter"},
       {"mode", line ? "lines+markers" : "markers"},
-      {"name", name},
-      {"x", Numbers(x)},
-      {"y", Numbers(y)},
+      {"name", PlotText(name)},
+      {"x", NumbersOrNull(x)},
+      {"y", NumbersOrNull(y)},
       {"marker", {{"color", SeriesColor(series)}, {"symbol", SeriesSymbol(series)}, {"size", 8}}},
       {"line", {{"color", SeriesColor(series)}, {"width", 1.5}}},
   };
   if (!error.empty()) {
-    trace["error_y"] = {{"type", "data"}, {"array", Numbers(error)}, {"visible", true},
-                        {"thickness", 1.2}, {"width", 3}, {"color", SeriesColor(series)}};
+    trace["error_y"] = {{"type", "data"},  {"array", NumbersOrNull(error)},
+                        {"visible", true}, {"thickness", 1.2},
+                        {"width", 3},      {"color", SeriesColor(series)}};
   }
   return trace;
 }
 
+nlohmann::json BarTrace(const std::string& name, const std::vector<std::string>& labels,
+                        const std::vector<double>& heights, const std::vector<double>& errors,
+                        size_t series) {
+  nlohmann::json x = nlohmann::json::array();
+  for (const std::string& label : labels) x.push_back(PlotText(label));
+  nlohmann::json trace = {{"type", "bar"},
+                          {"name", PlotText(name)},
+                          {"x", std::move(x)},
+                          {"y", NumbersOrNull(heights)},
+                          {"marker", {{"color", SeriesColor(series)}}}};
+  if (!errors.empty()) {
+    trace["error_y"] = {{"type", "data"},  {"array", NumbersOrNull(errors)},
+                        {"visible", true}, {"thickness", 1.2},
+                        {"width", 3},      {"color", "#444444"}};
+  }
+  return trace;
+}
+
+void InPanel(size_t panel, nlohmann::json* trace) {
+  if (panel > 0) {
+    (*trace)["xaxis"] = absl::StrCat("x", panel + 1);
+    (*trace)["yaxis"] = absl::StrCat("y", panel + 1);
+  }
+}
+
 nlohmann::json Axes(const std::string& x, const std::string& y, bool x_log, bool y_log) {
   nlohmann::json layout = {
-      {"xaxis", {{"title", {{"text", x}}}, {"automargin", true}}},
-      {"yaxis", {{"title", {{"text", y}}}, {"automargin", true}, {"zeroline", true}}},
+      {"xaxis", {{"title", {{"text", PlotText(x)}}}, {"automargin", true}}},
+      {"yaxis", {{"title", {{"text", PlotText(y)}}}, {"automargin", true}, {"zeroline", true}}},
   };
   if (x_log) {
     layout["xaxis"]["type"] = "log";
     layout["xaxis"]["exponentformat"] = "SI";
-    layout["xaxis"]["dtick"] = "D2";
   }
-  if (y_log) layout["yaxis"]["type"] = "log";
+  if (y_log) {
+    layout["yaxis"]["type"] = "log";
+    layout["yaxis"]["exponentformat"] = "SI";
+  }
   return layout;
+}
+
+void TickAt(const std::vector<double>& values, nlohmann::json* axis) {
+  const std::set<double> levels(values.begin(), values.end());
+  // More labels than this run into each other.
+  if (levels.empty() || levels.size() > 8) return;
+  nlohmann::json places = nlohmann::json::array();
+  nlohmann::json texts = nlohmann::json::array();
+  for (double level : levels) {
+    if (!std::isfinite(level)) return;
+    places.push_back(level);
+    texts.push_back(ShortCount(level));
+  }
+  (*axis)["tickmode"] = "array";
+  (*axis)["tickvals"] = std::move(places);
+  (*axis)["ticktext"] = std::move(texts);
 }
 
 std::string ShortCount(double value) {
@@ -79,9 +141,29 @@ std::string ShortCount(double value) {
 
 std::string ShortNumber(double value, int digits) {
   if (!std::isfinite(value)) return "–";
-  char text[48];
-  std::snprintf(text, sizeof(text), "%.*g", digits, value);
-  return text;
+  // Counts and bits stay whole; large values would otherwise come as 2e+05.
+  if (std::fabs(value) < 1e15 && (value == std::floor(value) || std::fabs(value) >= 1e4)) {
+    if (std::fabs(value) >= 1e7) return absl::StrFormat("%.*g", digits, value);
+    return absl::StrFormat("%.0f", value);
+  }
+  return absl::StrFormat("%.*g", digits, value);
+}
+
+std::string WithError(double value, double error) {
+  if (!std::isfinite(value)) return "–";
+  if (!std::isfinite(error) || error <= 0) return ShortNumber(value, 3);
+  // Two digits of the error where the first is a 1, else one.
+  const double magnitude = std::floor(std::log10(error));
+  const double leading = error / std::pow(10, magnitude);
+  const int decimals = static_cast<int>(-magnitude) + (leading < 2 ? 1 : 0);
+  const int shown = std::clamp(decimals, 0, 12);
+  return absl::StrFormat("%.*f ± %.*f", shown, value, shown, error);
+}
+
+std::string WithInterval(double value, double low, double high, int digits) {
+  if (!std::isfinite(low) || !std::isfinite(high)) return ShortNumber(value, digits);
+  return absl::StrCat(ShortNumber(value, digits), " (", ShortNumber(low, digits), " to ",
+                      ShortNumber(high, digits), ")");
 }
 
 }  // namespace qatlas::report

@@ -15,7 +15,8 @@ struct Page {
   std::vector<Section> sections;
 };
 
-// Renders the page with style, Plotly and all data inside. Every text of a recipe or a CSV is escaped.
+// Renders the page with style, Plotly and all data inside. Every text of a recipe or a CSV is
+// escaped.
 std::string RenderHtml(const Page& page);
 
 // Text safe inside HTML and attribute values.

@@ -7,151 +7,203 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "framework/report/law_tables.h"
 
 namespace qatlas::report {
 namespace {
 
-ShownTable Ranking(const std::string& id, const compare::Comparison& comparison) {
-  ShownTable table;
-  table.id = id + "-ranking";
-  table.title = "The forms, best first";
-  table.reading =
-      "ΔAICc counts fit against parameters (0 is the best); ± is the standard error of the log-likelihood "
-      "difference to the best form, twice. Held-out errors are of rows that were not in the fit: folds, and one "
-      "level of a scale left out and predicted from the rest. – means that it could not be computed.";
-  table.digits = 3;
-  for (const compare::Ranked& ranked : comparison.ranking) {
-    observe::Table::Row row = {
-        {"form", ranked.name},
-        {"parameters", static_cast<double>(ranked.parameters)},
-        {"ΔAICc", ranked.delta_aicc},
-        {"±", 2 * ranked.difference_se},
-        {"weight (AICc)", ranked.weight_aicc},
-        {"weight (BIC)", ranked.weight_bic},
-        {"relative error", ranked.fit.mean_relative_error},
-        {"RMSE", ranked.fit.rmse},
-        {"RMSE held out", ranked.cross_validation.rmse},
-    };
-    for (const compare::HeldOut& held : ranked.by_scale) {
-      row.emplace_back(absl::StrCat("RMSE leaving out ", held.what), held.rmse);
-    }
-    row.emplace_back("identifiable", ranked.fit.identifiability.identifiable
-                                         ? std::string("yes")
-                                         : absl::StrCat("no: ", ranked.fit.identifiability.reason));
-    (void)table.data.Append(row);
-  }
-  return table;
-}
-
-ShownTable Parameters(const std::string& id, const compare::Comparison& comparison) {
-  ShownTable table;
-  table.id = id + "-parameters";
-  table.title = "Parameters with 95% intervals";
-  table.reading =
-      "From the covariance at the optimum (Student's t), and percentiles of the bootstrap where it was run. A "
-      "parameter of a form that is not identifiable has no interval worth the name.";
-  for (const compare::Ranked& ranked : comparison.ranking) {
-    for (size_t i = 0; i < ranked.fit.estimates.size(); ++i) {
-      const fit::Estimate& estimate = ranked.fit.estimates[i];
-      const bool good = ranked.fit.identifiability.identifiable && !estimate.fixed;
-      double low = std::nan("");
-      double high = std::nan("");
-      if (i < ranked.bootstrap.size()) {
-        low = ranked.bootstrap[i].percentile.low;
-        high = ranked.bootstrap[i].percentile.high;
-      }
-      (void)table.data.Append({{"form", ranked.name},
-                               {"parameter", estimate.name},
-                               {"value", estimate.value},
-                               {"low", good ? estimate.interval.low : std::nan("")},
-                               {"high", good ? estimate.interval.high : std::nan("")},
-                               {"bootstrap low", low},
-                               {"bootstrap high", high},
-                               {"note", std::string(estimate.fixed      ? "held"
-                                                    : estimate.at_bound ? "at its bound"
-                                                                        : "")}});
-    }
-  }
-  return table;
-}
+// Forms beyond these start hidden: a click on the legend shows them.
+constexpr size_t kFormsShown = 3;
 
 Figure PredictedObserved(const std::string& id, const compare::Comparison& comparison) {
   Figure figure;
   figure.id = id + "-fit";
-  figure.title = "Predicted against observed";
-  figure.reading = "On the diagonal a form is exact. Forms in order of rank; click a name to hide it.";
+  figure.title =
+      absl::StrCat("How close each form comes: predicted against observed ", comparison.target);
+  figure.reading = absl::StrCat(
+      "On the diagonal a form is exact; above it the form expects more than was seen. These are "
+      "rows of the fit itself; what counts more is the error held out, beside.",
+      comparison.ranking.size() > kFormsShown
+          ? absl::StrCat(" The first ", kFormsShown,
+                         " forms are shown; a click on a name shows or hides it.")
+          : "");
   double low = INFINITY;
   double high = -INFINITY;
   size_t series = 0;
   for (const compare::Ranked& ranked : comparison.ranking) {
     const auto target = ranked.fit.problem->target();
     std::vector<double> x(target.begin(), target.end());
-    figure.traces.push_back(PointTrace(ranked.name, x, ranked.fit.prediction, {}, series++, false));
-    for (size_t i = 0; i < x.size(); ++i) {
-      low = std::min(low, x[i]);
-      high = std::max(high, x[i]);
-      (void)figure.data.Append(
-          {{"form", ranked.name}, {"observed", x[i]}, {"predicted", ranked.fit.prediction[i]}});
+    nlohmann::json trace = PointTrace(ranked.name, x, ranked.fit.prediction, {}, series, false);
+    trace["marker"]["size"] = 6;
+    if (series >= kFormsShown) trace["visible"] = "legendonly";
+    figure.traces.push_back(std::move(trace));
+    ++series;
+    for (size_t i = 0; i < x.size() && i < ranked.fit.prediction.size(); ++i) {
+      if (std::isfinite(x[i])) {
+        low = std::min(low, x[i]);
+        high = std::max(high, x[i]);
+      }
+      figure.data
+          .Append(
+              {{"form", ranked.name}, {"observed", x[i]}, {"predicted", ranked.fit.prediction[i]}})
+          .IgnoreError();
     }
   }
-  nlohmann::json diagonal = {{"type", "scatter"},       {"mode", "lines"},
-                             {"x", {low, high}},        {"y", {low, high}},
-                             {"showlegend", false},     {"hoverinfo", "skip"},
-                             {"line", {{"color", "#888"}, {"width", 1}}}};
-  figure.traces.insert(figure.traces.begin(), std::move(diagonal));
-  figure.layout = Axes(absl::StrCat("observed ", comparison.target), "predicted", false, false);
+  if (low <= high) {
+    figure.traces.insert(figure.traces.begin(),
+                         nlohmann::json{{"type", "scatter"},
+                                        {"mode", "lines"},
+                                        {"x", {low, high}},
+                                        {"y", {low, high}},
+                                        {"showlegend", false},
+                                        {"hoverinfo", "skip"},
+                                        {"line", {{"color", "#888888"}, {"width", 1}}}});
+  }
+  figure.layout = Axes(absl::StrCat("observed ", comparison.target, " (nats/token)"),
+                       "predicted (nats/token)", false, false);
+  figure.layout["showlegend"] = true;
   return figure;
 }
 
-// Residuals of the best form against one covariate.
-void AppendResiduals(const std::string& id, const compare::Ranked& best, const observe::Table& table,
-                     const std::string& column, Section* section) {
+// Errors of rows that were not in the fit, as bars.
+Figure HeldOutBars(const std::string& id, const compare::Comparison& comparison) {
   Figure figure;
-  std::vector<double> x;
-  for (int64_t i = 0; i < best.fit.problem->rows(); ++i) {
-    x.push_back(table.NumberAt(best.fit.problem->row(i), column));
+  figure.id = id + "-held-out";
+  figure.title = "Which form predicts runs that it has not seen";
+  figure.reading =
+      "Root mean square error on held-out rows: random folds, then each level of one scale left "
+      "out and predicted from the others (extrapolation, where the level lies at an end). Lower is "
+      "better. The data count folds that could not be fitted.";
+  size_t series = 0;
+  for (const compare::Ranked& ranked : comparison.ranking) {
+    std::vector<std::string> labels;
+    std::vector<double> heights;
+    std::vector<const compare::HeldOut*> all = {&ranked.cross_validation};
+    for (const compare::HeldOut& held : ranked.by_scale) all.push_back(&held);
+    for (const compare::HeldOut* held : all) {
+      if (held->what.empty()) continue;
+      const std::string label =
+          held == all.front() ? held->what : absl::StrCat("one ", held->what, " left out");
+      figure.data
+          .Append({{"form", ranked.name},
+                   {"held_out", label},
+                   {"rmse", held->rmse},
+                   {"mean_relative_error", held->mean_relative_error},
+                   {"log_score", held->log_score},
+                   {"rows", static_cast<double>(held->rows)},
+                   {"folds", static_cast<double>(held->folds)},
+                   {"folds_refused", static_cast<double>(held->refused)}})
+          .IgnoreError();
+      if (!std::isfinite(held->rmse)) continue;
+      labels.push_back(label);
+      heights.push_back(held->rmse);
+    }
+    if (!labels.empty()) {
+      nlohmann::json trace = BarTrace(ranked.name, labels, heights, {}, series);
+      figure.traces.push_back(std::move(trace));
+    }
+    ++series;
   }
-  const auto [low, high] = std::minmax_element(x.begin(), x.end());
-  if (x.empty() || !(*low < *high)) return;
-  figure.id = absl::StrCat(id, "-residuals-", column);
-  figure.title = absl::StrCat("What ", best.name, " leaves unexplained, against ", column);
-  figure.reading = "Observed minus predicted. A trend here is something that the form does not know.";
-  figure.traces.push_back(PointTrace(best.name, x, best.fit.residual, {}, 0, false));
-  figure.layout = Axes(column, "residual (nats/token)", column != "weight_bits", false);
-  for (size_t i = 0; i < x.size(); ++i) {
-    (void)figure.data.Append({{column, x[i]}, {"residual", best.fit.residual[i]}});
+  figure.layout = Axes("", "held-out RMSE (nats/token)", false, false);
+  figure.layout["xaxis"]["type"] = "category";
+  figure.layout["barmode"] = "group";
+  figure.layout["showlegend"] = true;
+  return figure;
+}
+
+// Residuals of the best form against each covariate that varies, with the errors of the rows.
+void AppendResiduals(const std::string& id, const compare::Comparison& comparison,
+                     const observe::Table& table, Section* section) {
+  const compare::Ranked& best = comparison.ranking.front();
+  const fit::Problem& problem = *best.fit.problem;
+  Figure figure;
+  figure.id = id + "-residuals";
+  figure.title = absl::StrCat("What the best form (", best.name, ") leaves unexplained");
+  const std::string error_column =
+      problem.options().noise.empty() ? comparison.target + "_se" : problem.options().noise;
+  const bool errors = table.FindNumbers(error_column) != nullptr;
+  std::vector<std::string> columns;
+  for (const char* column : {"N", "D", "G", "weight_bits"}) {
+    if (table.FindNumbers(column) == nullptr) continue;
+    double low = INFINITY;
+    double high = -INFINITY;
+    for (int64_t i = 0; i < problem.rows(); ++i) {
+      const double x = table.NumberAt(problem.row(i), column);
+      if (!std::isfinite(x)) continue;
+      low = std::min(low, x);
+      high = std::max(high, x);
+    }
+    if (low < high) columns.push_back(column);
   }
+  if (columns.empty()) return;
+  for (size_t panel = 0; panel < columns.size(); ++panel) {
+    const std::string& column = columns[panel];
+    std::vector<double> x, error;
+    bool positive = true;
+    for (int64_t i = 0; i < problem.rows(); ++i) {
+      x.push_back(table.NumberAt(problem.row(i), column));
+      positive &= !(x.back() <= 0);
+      if (errors) error.push_back(table.NumberAt(problem.row(i), error_column));
+    }
+    nlohmann::json trace = PointTrace(best.name, x, best.fit.residual, error, 0, false);
+    trace["marker"] = {{"color", PaleColor(0, .6)}, {"size", 6}};
+    trace["showlegend"] = false;
+    if (errors) trace["error_y"]["color"] = PaleColor(0, .35);
+    InPanel(panel, &trace);
+    figure.traces.push_back(std::move(trace));
+    nlohmann::json axis = {{"title", {{"text", column}}}};
+    if (positive && column != "weight_bits") {
+      axis["type"] = "log";
+      axis["exponentformat"] = "SI";
+    }
+    TickAt(x, &axis);
+    figure.layout[absl::StrCat("xaxis", panel + 1)] = std::move(axis);
+    figure.panels.push_back(absl::StrCat("against ", column));
+  }
+  for (int64_t i = 0; i < problem.rows(); ++i) {
+    observe::Table::Row row;
+    for (const std::string& column : columns) {
+      row.emplace_back(column, table.NumberAt(problem.row(i), column));
+    }
+    row.emplace_back("observed", problem.target()[i]);
+    row.emplace_back("predicted", best.fit.prediction[i]);
+    row.emplace_back("residual", best.fit.residual[i]);
+    if (errors) row.emplace_back(error_column, table.NumberAt(problem.row(i), error_column));
+    figure.data.Append(row).IgnoreError();
+  }
+  figure.reading = absl::StrCat(
+      "Observed minus predicted, one mark a row of the fit",
+      errors ? absl::StrCat("; bars are ", error_column, ", which may leave out part of the noise")
+             : "",
+      ". Marks should scatter about zero everywhere; a trend is something that the form does not "
+      "know.");
+  const nlohmann::json own = figure.layout;
+  figure.layout = Axes("", "residual (nats/token)", false, false);
+  figure.layout.update(own);
+  figure.wide = true;
   section->figures.push_back(std::move(figure));
 }
 
 }  // namespace
 
-Section LawSection(const std::string& id, const std::string& title, const compare::Comparison& comparison,
-                   const observe::Table& table) {
+Section LawSection(const std::string& id, const std::string& title,
+                   const compare::Comparison& comparison, const observe::Table& table) {
   Section section;
   section.id = id;
   section.title = title;
-  section.paragraphs.push_back(comparison.sentence);
+  if (!comparison.sentence.empty()) section.paragraphs.push_back(comparison.sentence);
   if (!comparison.rule.empty()) section.paragraphs.push_back(comparison.rule);
-  for (const std::string& note : comparison.notes) section.paragraphs.push_back(note);
+  if (!comparison.notes.empty()) section.findings = comparison.notes;
   if (!comparison.ranking.empty()) {
-    section.tables.push_back(Ranking(id, comparison));
-    section.tables.push_back(Parameters(id, comparison));
+    section.tables.push_back(RankingTable(id, comparison));
+    section.tables.push_back(ParameterTable(id, comparison));
+    section.tables.push_back(FitTable(id, comparison));
     section.figures.push_back(PredictedObserved(id, comparison));
-    for (const char* column : {"N", "D", "G", "weight_bits"}) {
-      if (table.Has(column)) AppendResiduals(id, comparison.ranking.front(), table, column, &section);
-    }
+    Figure held_out = HeldOutBars(id, comparison);
+    if (!held_out.traces.empty()) section.figures.push_back(std::move(held_out));
+    AppendResiduals(id, comparison, table, &section);
   }
-  if (!comparison.refused.empty()) {
-    ShownTable refused;
-    refused.id = id + "-refused";
-    refused.title = "Forms that could not be fitted to these runs";
-    refused.reading = "Each with the reason.";
-    for (const auto& [form, why] : comparison.refused) {
-      (void)refused.data.Append({{"form", form}, {"reason", why}});
-    }
-    section.tables.push_back(std::move(refused));
-  }
+  if (!comparison.refused.empty()) section.tables.push_back(RefusedTable(id, comparison));
   return section;
 }
 

@@ -11,8 +11,8 @@
 namespace qatlas::report {
 
 // `table` is the one that was compared on. `id` keeps the names of several comparisons apart.
-Section LawSection(const std::string& id, const std::string& title, const compare::Comparison& comparison,
-                   const observe::Table& table);
+Section LawSection(const std::string& id, const std::string& title,
+                   const compare::Comparison& comparison, const observe::Table& table);
 
 }  // namespace qatlas::report
 

@@ -39,6 +39,7 @@ Section ProvenanceSection(const nlohmann::json& provenance) {
   table.title = "What these numbers come from";
   table.reading = "Enough to train the same runs again.";
   AppendRows("", provenance, &table.data);
+  if (table.data.rows() == 0) return section;
   section.tables.push_back(std::move(table));
   return section;
 }

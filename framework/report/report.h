@@ -36,8 +36,8 @@ struct Inputs {
 
 Page MakePage(const Inputs& inputs);
 
-// Writes <folder>/report.html, report.json (every figure and table with its data) and data/<id>.csv; each file
-// whole or not at all. Makes the folder.
+// Writes <folder>/report.html, report.json (every figure and table with its data) and
+// data/<id>.csv; each file whole or not at all. Makes the folder.
 absl::Status WriteReport(const Page& page, const std::string& folder);
 
 }  // namespace qatlas::report
