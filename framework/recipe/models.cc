@@ -37,7 +37,13 @@ void ReadModel(const plugin::Entry& entry, Reading* reading) {
       const plugin::ComponentDeclaration& declaration = *found->declaration;
       model.use.numerics = declaration.numerics;
       Node table = entry.value;
-      if (declaration.FindOption("vocabulary") != nullptr && reading->vocabulary) {
+      const plugin::OptionDeclaration* takes = declaration.FindOption("vocabulary");
+      if (takes != nullptr && !reading->vocabulary && table.Find("vocabulary") == nullptr &&
+          reading->root.Find("data") != nullptr) {
+        // [data] is wrong, which was said: the model's vocabulary would have come from it.
+        const auto least = static_cast<int64_t>(takes->minimum.value_or(1));
+        table.Set("vocabulary", Node::Int(least, entry.where));
+      } else if (takes != nullptr && reading->vocabulary) {
         const Node* vocabulary = table.Find("vocabulary");
         if (vocabulary == nullptr) {
           table.Set("vocabulary", Node::Int(*reading->vocabulary, entry.where));

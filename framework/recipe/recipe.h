@@ -92,7 +92,9 @@ struct FitSettings {
   std::vector<std::string> laws;
   std::string loss = "log-huber";  // see framework/fit
   int bootstraps = 500;
-  nlohmann::json extra;  // further validated keys: "name", "where", "seed", "huber_delta"
+  // Further validated keys: "name", "where", "full_precision", "non_positive", "likelihood",
+  // "seed", "huber_delta".
+  nlohmann::json extra;
 };
 
 struct ResolvedRecipe {

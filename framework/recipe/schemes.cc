@@ -135,22 +135,24 @@ void ReadScheme(const plugin::Entry& entry, Reading* reading) {
   reading->schemes.push_back(std::move(source));
 }
 
+absl::StatusOr<std::vector<SchemeRule>> RulesFrom(
+    const absl::StatusOr<std::unique_ptr<Scheme>>& scheme) {
+  if (!scheme.ok()) return scheme.status();
+  try {
+    return (*scheme)->Rules();
+  } catch (const std::exception& e) {
+    return absl::InternalError(absl::StrCat("the scheme's Rules() threw: ", e.what()));
+  }
+}
+
 // The rules that a scheme component gives for options, checked like written ones.
 std::optional<std::vector<SchemeSource::Rule>> RulesOfComponent(const SchemeSource& source,
                                                                 const OptionTable& options,
                                                                 const std::string& where,
                                                                 Reading* reading) {
   const size_t before = reading->problems.size();
-  auto scheme = plugin::Create<Scheme>(reading->catalog, source.component->name, options);
-  absl::StatusOr<std::vector<SchemeRule>> given = scheme.status();
-  if (scheme.ok()) {
-    try {
-      given = (*scheme)->Rules();
-    } catch (...) {
-      given = absl::InternalError(
-          absl::StrCat("scheme '", source.component->name, "': its Rules() threw"));
-    }
-  }
+  const auto given =
+      RulesFrom(plugin::Create<Scheme>(reading->catalog, source.component->name, options));
   if (!given.ok()) {
     reading->problems.Add(where, std::string(given.status().message()));
     return std::nullopt;

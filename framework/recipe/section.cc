@@ -128,6 +128,18 @@ bool ReadValue(const KeySpec& key, const Node& value, Node* out, Problems* probl
   }
 }
 
+// The keys of a section and the sections below it.
+std::vector<std::string> NamesIn(const SectionSpec& section) {
+  std::vector<std::string> names = section.KeyNames();
+  const std::string prefix = section.name + ".";
+  for (const SectionSpec& other : Schema()) {
+    if (other.name.compare(0, prefix.size(), prefix) == 0) {
+      names.push_back(other.name.substr(prefix.size()));
+    }
+  }
+  return names;
+}
+
 }  // namespace
 
 std::vector<std::string> Values::Texts(const std::string& key) const {
@@ -165,7 +177,7 @@ Values ReadSection(const SectionSpec& section, const Node* table, const std::str
     if (key == nullptr) {
       if (section.open) continue;
       problems->Add(entry.where, absl::StrCat("unknown key '", entry.key, "' in ", title,
-                                              plugin::NearestHint(entry.key, section.KeyNames())));
+                                              plugin::NearestHint(entry.key, NamesIn(section))));
       continue;
     }
     Node value;

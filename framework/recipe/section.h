@@ -42,7 +42,7 @@ class Values {
 // Checks `table` against its section. nullptr: the section is absent, and all its keys are.
 // Problems: unknown keys with the nearest valid name (unless the section is open), wrong types,
 // values out of range or not among the choices, required keys that are missing, and an empty table.
-// `title` names the section in messages ("[model.xs]"); the place of an absent section is `where`.
+// `title` names the section in messages ("[model.xs]").
 Values ReadSection(const SectionSpec& section, const plugin::Node* table, const std::string& title,
                    plugin::Problems* problems);
 

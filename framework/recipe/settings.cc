@@ -178,12 +178,17 @@ void ReadFits(Reading* reading) {
     fit.extra = {{"name", values.Has("name") ? values.Text("name")
                                              : absl::StrCat("fit", reading->fits.size() + 1)},
                  {"where", values.Text("where")},
+                 {"full_precision", values.Text("full_precision")},
+                 {"non_positive", values.Text("non_positive")},
+                 {"likelihood", values.Text("likelihood")},
                  {"seed", values.Int("seed")},
                  {"huber_delta", values.Float("huber_delta")}};
     if (values.Has("laws") && fit.laws.empty()) {
       reading->problems.Add(values.Get("laws").where, "'laws' is an empty list");
     }
-    for (const Node& law : values.List("laws")) {
+    plugin::Array laws = values.List("laws");
+    if (!values.Text("full_precision").empty()) laws.push_back(values.Get("full_precision"));
+    for (const Node& law : laws) {
       const auto found = reading->catalog.Find(QATLAS_KIND_LAW, law.text);
       if (!found.ok()) reading->problems.Add(law.where, std::string(found.status().message()));
     }

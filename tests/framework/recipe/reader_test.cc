@@ -9,8 +9,6 @@ namespace qatlas::recipe {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 
 std::vector<std::string> Labels(const ResolvedRecipe& recipe) {
   std::vector<std::string> labels;
@@ -86,40 +84,6 @@ TEST(Reader, FillsInDefaults) {
 }
 
 TEST(Reader, WritesGridsOutAndSharesBaselines) {
-  const auto recipe = Read(std::string(kHead) + R"(
-[scheme.wa]
-use = "uniform"
-bits = 4
-group = 8
-
-[[grid]]
-name = "main"
-models = ["a"]
-tokens = [1024, 2048]
-seeds = [1, 2]
-schemes = ["wa"]
-options = { bits = [4, 3], group = [8, 16] }
-qat = "cooldown"
-
-[[grid]]
-models = ["a"]
-tokens = [2048, 4096]
-seeds = [2]
-schemes = ["fp", "wa"]
-parts = ["weights", "fc2-8bit"]
-qat = ["scratch", { fraction = 0.5 }, { fraction = 0 }, { fraction = 1.0 }]
-carry_optimizer = false
-)",
-                           {"grid.grid2.qat=['scratch', {fraction = 0.5}, {fraction = 0}]"});
-  // The override names the second grid by a name that it does not have.
-  ASSERT_FALSE(recipe.ok());
-  EXPECT_THAT(
-      std::string(recipe.status().message()),
-      HasSubstr("override 'grid.grid2.qat=['scratch', {fraction = 0.5}, {fraction = 0}]': no "
-                "element of the list has the name 'grid2'"));
-}
-
-TEST(Reader, GridsInFull) {
   const auto recipe = Read(std::string(kHead) + R"(
 [scheme.wa]
 use = "uniform"
