@@ -1,0 +1,168 @@
+// What every law form of ours must keep, over its whole start grid.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "tests/plugins/laws/laws.h"
+
+namespace qatlas::testing {
+namespace {
+
+class EveryLaw : public ::testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override { form_ = Law(GetParam()); }
+  const LawSpec& spec() const { return form_->Spec(); }
+
+  // Points from small to large in every covariate, the least allowed value among them.
+  LawPoints Points() const {
+    std::vector<std::vector<double>> columns;
+    for (const LawCovariate& covariate : spec().covariates) {
+      if (covariate.name == "G") {
+        columns.push_back({1, 32, 64, 128, 256, 4096});
+      } else {
+        const double shift = covariate.name == "N" ? 0 : 2.5;
+        std::vector<double> column = {covariate.minimum};
+        for (double x : {7.0, 8.1, 8.7, 9.9, 11.3}) column.push_back(std::pow(10, x + shift));
+        columns.push_back(column);
+      }
+    }
+    return LawPoints(columns);
+  }
+
+  // Up to `limit` of the product of start values.
+  std::vector<std::vector<double>> Starts(int64_t limit) const {
+    int64_t product = 1;
+    for (const LawParameter& p : spec().parameters)
+      product *= static_cast<int64_t>(p.starts.size());
+    std::vector<std::vector<double>> starts;
+    for (int64_t i = 0; i < product; i += std::max<int64_t>(1, product / limit)) {
+      int64_t rest = i;
+      std::vector<double> theta;
+      for (const LawParameter& p : spec().parameters) {
+        theta.push_back(p.starts[rest % static_cast<int64_t>(p.starts.size())]);
+        rest /= static_cast<int64_t>(p.starts.size());
+      }
+      starts.push_back(theta);
+    }
+    return starts;
+  }
+
+  std::vector<double> Values(const LawPoints& points, const std::vector<double>& theta) const {
+    std::vector<double> values(points.size());
+    form_->Evaluate(points.Batch(), theta.data(), values.data(), nullptr, 0);
+    return values;
+  }
+
+  std::shared_ptr<const LawForm> form_;
+};
+
+TEST_P(EveryLaw, DeclaresItselfSoundly) {
+  std::set<std::string> names;
+  for (const LawParameter& p : spec().parameters) {
+    EXPECT_TRUE(names.insert(p.name).second) << p.name;
+    EXPECT_FALSE(p.meaning.empty()) << p.name;
+    ASSERT_FALSE(p.starts.empty()) << p.name;
+    for (double start : p.starts) {
+      EXPECT_GE(start, p.lower) << p.name;
+      EXPECT_LE(start, p.upper) << p.name;
+      EXPECT_TRUE(!p.log || start > 0) << p.name;
+    }
+    EXPECT_TRUE(!p.log || p.lower >= 0) << p.name;
+  }
+  std::set<std::string> presets;
+  for (const LawPreset& preset : spec().presets) {
+    EXPECT_TRUE(presets.insert(preset.name).second) << preset.name;
+    EXPECT_FALSE(preset.citation.empty()) << preset.name;
+    EXPECT_FALSE(preset.values.empty()) << preset.name;
+    for (const auto& [name, value] : preset.values) {
+      ASSERT_GE(spec().ParameterIndex(name), 0) << preset.name << " " << name;
+      const LawParameter& p = spec().parameters[spec().ParameterIndex(name)];
+      EXPECT_TRUE(value >= p.lower && value <= p.upper) << preset.name << " " << name;
+    }
+  }
+  EXPECT_FALSE(spec().formula.empty());
+  EXPECT_FALSE(spec().target.empty());
+}
+
+TEST_P(EveryLaw, JacobianMatchesDifferences) {
+  const LawPoints points = Points();
+  const int64_t n = points.size();
+  for (const std::vector<double>& theta : Starts(600)) {
+    std::vector<double> values(n), jacobian(n * theta.size());
+    form_->Evaluate(points.Batch(), theta.data(), values.data(), jacobian.data(), n);
+    EXPECT_EQ(values, Values(points, theta));
+    for (size_t p = 0; p < theta.size(); ++p) {
+      // Five points: the error falls with the fourth power of the step.
+      const double unit = spec().parameters[p].log ? theta[p] : std::max(std::abs(theta[p]), .1);
+      const double h = 2e-4 * unit;
+      std::vector<std::vector<double>> at;
+      for (double step : {-2.0, -1.0, 1.0, 2.0}) {
+        std::vector<double> moved = theta;
+        moved[p] += step * h;
+        at.push_back(Values(points, moved));
+      }
+      for (int64_t i = 0; i < n; ++i) {
+        const double slope = (at[0][i] - 8 * at[1][i] + 8 * at[2][i] - at[3][i]) / (12 * h);
+        const double size = std::max({std::abs(at[0][i]), std::abs(at[3][i]), std::abs(values[i])});
+        const double tolerance = 1e-6 * std::abs(slope) + 1e-9 * size / unit + 1e-300;
+        ASSERT_NEAR(jacobian[p * n + i], slope, tolerance)
+            << spec().parameters[p].name << " at point " << i;
+      }
+    }
+  }
+}
+
+TEST_P(EveryLaw, IsFiniteInTheCornersOfItsBounds) {
+  const LawPoints points = Points();
+  const int64_t n = points.size();
+  const size_t count = spec().parameters.size();
+  for (uint64_t corner = 0; corner < (uint64_t{1} << count); ++corner) {
+    std::vector<double> theta;
+    for (size_t p = 0; p < count; ++p) {
+      const LawParameter& parameter = spec().parameters[p];
+      const auto [low, high] =
+          std::minmax_element(parameter.starts.begin(), parameter.starts.end());
+      const bool upper = ((corner >> p) & 1) != 0;
+      double bound = upper ? parameter.upper : parameter.lower;
+      if (!std::isfinite(bound) || (parameter.log && bound == 0)) bound = upper ? *high : *low;
+      theta.push_back(bound);
+    }
+    std::vector<double> values(n), jacobian(n * count);
+    form_->Evaluate(points.Batch(), theta.data(), values.data(), jacobian.data(), n);
+    for (double value : values) ASSERT_TRUE(std::isfinite(value));
+    for (double value : jacobian) ASSERT_TRUE(std::isfinite(value));
+  }
+}
+
+TEST_P(EveryLaw, IsAffineInItsLinearParameters) {
+  const LawPoints points = Points();
+  for (const std::vector<double>& theta : Starts(50)) {
+    std::vector<double> other = theta, middle = theta;
+    for (size_t p = 0; p < theta.size(); ++p) {
+      if (!spec().parameters[p].linear) continue;
+      other[p] = theta[p] * (2.5 + static_cast<double>(p));
+      middle[p] = .75 * theta[p] + .25 * other[p];
+    }
+    const auto a = Values(points, theta), b = Values(points, other), c = Values(points, middle);
+    for (size_t i = 0; i < a.size(); ++i) {
+      EXPECT_NEAR(c[i], .75 * a[i] + .25 * b[i], 1e-12 * (std::abs(a[i]) + std::abs(b[i])));
+    }
+  }
+}
+
+std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
+  std::string name = info.param;
+  for (char& c : name) c = c == '-' ? '_' : c;
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Laws, EveryLaw,
+                         ::testing::Values("chinchilla", "chinchilla-tied", "qat-unified",
+                                           "qat-no-data", "qat-size-only", "effective-parameter",
+                                           "effective-parameter-delta"),
+                         TestName);
+
+}  // namespace
+}  // namespace qatlas::testing
