@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/observe/atomic_file.h"
 #include "qatlas/check.h"
@@ -95,6 +96,16 @@ absl::Status WriteJson(const fs::path& path, const nlohmann::json& json) {
 }
 absl::Status WriteJson(const fs::path& path, const nlohmann::ordered_json& json) {
   return Write(path, json);
+}
+
+bool IsTemporary(const fs::path& path) {
+  const std::string name = path.filename().string();
+  if (absl::EndsWith(name, ".tmp")) return true;
+  // As mkostemp() makes them.
+  if (name.size() < 8 || name[name.size() - 7] != '.') return false;
+  const absl::string_view whole = absl::string_view(name).substr(0, name.size() - 7);
+  return absl::EndsWith(whole, ".json") || absl::EndsWith(whole, ".csv") ||
+         absl::EndsWith(whole, ".toml");
 }
 
 int64_t TreeBytes(const fs::path& path) {

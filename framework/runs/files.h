@@ -29,6 +29,10 @@ absl::StatusOr<nlohmann::json> ReadJson(const std::filesystem::path& path);
 absl::Status WriteJson(const std::filesystem::path& path, const nlohmann::json& json);
 absl::Status WriteJson(const std::filesystem::path& path, const nlohmann::ordered_json& json);
 
+// Whether a file is what a killed process left of writing another: "x.tmp", or "x.json.Ab12Cd"
+// (also of .csv and .toml).
+bool IsTemporary(const std::filesystem::path& path);
+
 // Bytes of all files below; 0 for nothing there.
 int64_t TreeBytes(const std::filesystem::path& path);
 

@@ -1,5 +1,6 @@
 #include "framework/runs/gc.h"
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -64,6 +65,24 @@ void KeepForStudy(const Study& study, const Store& store, const States& states,
   }
 }
 
+// Temporary files that no living process can still be about to rename.
+std::vector<std::filesystem::path> Leftovers(const Store& store) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> paths;
+  const auto limit = fs::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const char* folder : {"studies", "cache"}) {
+    std::error_code error;
+    for (fs::recursive_directory_iterator it(store.root() / folder, error), end;
+         !error && it != end; it.increment(error)) {
+      std::error_code one;
+      if (IsTemporary(it->path()) && it->last_write_time(one) < limit && !one) {
+        paths.push_back(it->path());
+      }
+    }
+  }
+  return paths;
+}
+
 }  // namespace
 
 absl::StatusOr<GcReport> Gc(const Store& store, const GcOptions& options) {
@@ -115,6 +134,10 @@ absl::StatusOr<GcReport> Gc(const Store& store, const GcOptions& options) {
     report.bytes += TreeBytes(store.WorkFolder(record.id));
     report.removed_work.push_back(record.id);
     if (!options.dry_run) QATLAS_RETURN_IF_ERROR(RemoveAll(store.WorkFolder(record.id)));
+  }
+  for (const std::filesystem::path& path : Leftovers(store)) {
+    report.bytes += TreeBytes(path);
+    if (!options.dry_run) QATLAS_RETURN_IF_ERROR(RemoveAll(path));
   }
   return report;
 }

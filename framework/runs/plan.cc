@@ -168,6 +168,11 @@ absl::StatusOr<Plan> MakePlan(const recipe::ResolvedRecipe& recipe, const Store&
     return absl::InvalidArgumentError(absl::StrCat(recipe.file.empty() ? recipe.name : recipe.file,
                                                    ": no [[grid]] asks for a run"));
   }
+  if (recipe.name.empty() || recipe.name[0] == '.' || recipe.name.find('/') != std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(recipe.file, ": [recipe] name = \"", recipe.name,
+                     "\" cannot name a folder: no '/', no '.' at the front, not empty"));
+  }
   Plan plan;
   plan.recipe = recipe;
   if (options.machine.has_value()) {

@@ -180,6 +180,12 @@ absl::Status Store::Finish(const std::string& id) const {
   }
   QATLAS_RETURN_IF_ERROR(RemoveAll(work / kResumeFile));
   QATLAS_RETURN_IF_ERROR(RemoveAll(work / kFailedFile));
+  std::error_code error;
+  std::vector<fs::path> leftovers;
+  for (fs::directory_iterator it(work, error), end; !error && it != end; it.increment(error)) {
+    if (IsTemporary(it->path())) leftovers.push_back(it->path());
+  }
+  for (const fs::path& path : leftovers) QATLAS_RETURN_IF_ERROR(RemoveAll(path));
   QATLAS_RETURN_IF_ERROR(SyncTree(work));
   if (!Has(segment)) return Rename(work, segment);
   QATLAS_ASSIGN_OR_RETURN(const nlohmann::json before, Result(id));

@@ -53,9 +53,9 @@ class ExecuteTest : public RunsTest {
   pid_t Fork(const recipe::ResolvedRecipe& recipe, const std::function<void()>& prepare = {}) {
     const pid_t pid = fork();
     if (pid == 0) {
-      if (prepare) prepare();
       absl::StatusOr<Plan> plan = MakePlan(recipe, store_, Planning());
       if (!plan.ok()) _exit(98);
+      if (prepare) prepare();
       absl::StatusOr<ExecuteReport> report = Execute(*plan, store_, Executing(), nullptr);
       if (!report.ok()) _exit(99);
       _exit(report->ExitCode());

@@ -86,7 +86,7 @@ TEST_F(PlanTest, QatFractionsForkAllAlongTheTrunk) {
   EXPECT_TRUE(after.spec.evaluate);
   EXPECT_EQ(plan.runs.back().quantized_from, 40);
   for (const PlannedRun& run : plan.runs) {
-    if (&run != &plan.runs[0]) EXPECT_EQ(run.baseline, 0);
+    EXPECT_EQ(run.baseline, &run == &plan.runs[0] ? -1 : 0);
   }
 }
 
@@ -231,6 +231,14 @@ TEST_F(PlanTest, BudgetsBeyondTheDataAreRefusedWithTheirEpochs) {
   EXPECT_THAT(plan->notes, Contains(HasSubstr("not prepared yet")));
   EXPECT_FALSE(Execute(*plan, Store(folder_ / "other"), Executing(), nullptr).ok());
   EXPECT_FALSE(std::filesystem::exists(folder_ / "other/work/x"));
+}
+
+TEST_F(PlanTest, NamesMustNameAFolder) {
+  for (const char* name : {"", "..", "a/b"}) {
+    auto recipe = Recipe({20});
+    recipe.name = name;
+    EXPECT_TRUE(absl::IsInvalidArgument(MakePlan(recipe, store_, Planning()).status())) << name;
+  }
 }
 
 TEST_F(PlanTest, ForeignCheckpointsEnterTheIdentity) {

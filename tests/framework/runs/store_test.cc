@@ -2,6 +2,9 @@
 
 #include <sys/wait.h>
 
+#include <chrono>
+#include <set>
+
 #include "framework/runs/claim.h"
 #include "framework/runs/files.h"
 #include "framework/runs/gc.h"
@@ -86,6 +89,35 @@ TEST_F(StoreTest, OwedFilesAreMissed) {
   std::ofstream(store_.WorkFolder("x") / kSpecFile) << "{}";
   EXPECT_TRUE(absl::IsDataLoss(store_.Finish("x")));
   EXPECT_FALSE(store_.Finished("x"));
+}
+
+TEST_F(StoreTest, LeftoversOfKilledProcessesGo) {
+  MustRun(Recipe({20}));
+  const std::string id = MustPlan(Recipe({20})).segments[0].spec.id;
+  // A finished segment, as if it were still in work, with what a killed worker left beside.
+  std::filesystem::rename(store_.SegmentFolder(id), store_.WorkFolder(id));
+  for (const char* name : {"spec.json.Ab12Cd", "resume.safetensors.tmp", "resume.safetensors",
+                           "events.out.tfevents.123.qatlas"}) {
+    std::ofstream(store_.WorkFolder(id) / name) << "x";
+  }
+  ASSERT_TRUE(store_.Finish(id).ok());
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(store_.SegmentFolder(id))) {
+    names.insert(entry.path().filename().string());
+  }
+  EXPECT_THAT(names,
+              ::testing::ElementsAre("checkpoint.safetensors", "events.out.tfevents.123.qatlas",
+                                     "log.txt", "machine.json", "result.json", "spec.json"));
+  const auto study = store_.StudyFolder("test");
+  for (const char* name : {"plan.json.Ab12Cd", "runs.json.Zz9999"}) {
+    std::ofstream(study / name) << "x";
+  }
+  std::filesystem::last_write_time(
+      study / "plan.json.Ab12Cd",
+      std::filesystem::file_time_type::clock::now() - std::chrono::hours(2));
+  ASSERT_TRUE(Gc(store_, GcOptions()).ok());
+  EXPECT_FALSE(std::filesystem::exists(study / "plan.json.Ab12Cd"));
+  EXPECT_TRUE(std::filesystem::exists(study / "runs.json.Zz9999")) << "somebody may be writing it";
 }
 
 TEST_F(StoreTest, DamagedSegmentsAreNamed) {
