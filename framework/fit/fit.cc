@@ -16,6 +16,10 @@ namespace qatlas::fit {
 namespace {
 
 constexpr double kAgreement = 1e-6;
+// From so many searches on, this many run first, and the rest may end in the optima they found.
+constexpr int64_t kManySearches = 200;
+constexpr int64_t kFirstSearches = 16;
+constexpr size_t kKnownOptima = 3;
 
 Refit Search(LocalSearcher* searcher, absl::Span<const double> start, LocalSearch local) {
   return local == LocalSearch::kOwn ? searcher->Run(start) : searcher->RunNlopt(start, local);
@@ -47,6 +51,48 @@ std::vector<int64_t> Screen(const Problem& problem, const StartGrid& grid,
                    [&](int64_t a, int64_t b) { return objective[a] < objective[b]; });
   order.resize(options.searched);
   return order;
+}
+
+// Searches from every chosen start. Where there are many, a few searches are run in full first and
+// the others may join the optima found there: which ones are known does not depend on threads.
+std::vector<Refit> SearchAll(const Problem& problem, const StartGrid& grid,
+                             const std::vector<int64_t>& chosen, const FitOptions& options) {
+  const int64_t count = static_cast<int64_t>(chosen.size());
+  std::vector<Refit> searches(count);
+  std::vector<Refit> known;
+  const auto run = [&](const std::vector<int64_t>& which) {
+    ParallelFor(static_cast<int64_t>(which.size()), options.threads, 4, [&] {
+      return [&, searcher = LocalSearcher(problem, options)](int64_t begin, int64_t end) mutable {
+        searcher.SetKnown(&known);
+        for (int64_t k = begin; k < end; ++k) {
+          const int64_t i = which[k];
+          const std::vector<double> start =
+              Prepare(grid, chosen[i], options.closed_form, &searcher);
+          searches[i] = Search(&searcher, start, options.local);
+        }
+      };
+    });
+  };
+  std::vector<int64_t> first;
+  std::vector<int64_t> rest;
+  const int64_t stride = count >= kManySearches ? count / kFirstSearches : 1;
+  for (int64_t i = 0; i < count; ++i) (i % stride == 0 ? first : rest).push_back(i);
+  run(first);
+  if (rest.empty()) return searches;
+  for (int64_t i : first) {
+    if (searches[i].converged) known.push_back(searches[i]);
+  }
+  std::sort(known.begin(), known.end(),
+            [](const Refit& a, const Refit& b) { return a.objective < b.objective; });
+  // One of each: optima of the same objective are the same, or as good.
+  known.erase(std::unique(known.begin(), known.end(),
+                          [](const Refit& a, const Refit& b) {
+                            return b.objective <= a.objective * (1 + kAgreement);
+                          }),
+              known.end());
+  if (known.size() > kKnownOptima) known.resize(kKnownOptima);
+  run(rest);
+  return searches;
 }
 
 void FillEstimates(FitResult* result) {

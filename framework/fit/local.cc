@@ -18,6 +18,10 @@ constexpr double kLongestLogStep = 4.0;
 // or after so many steps.
 constexpr double kHandOver = 3e-3;
 constexpr double kSmallDamping = 1e-2;
+// A search joins a known optimum when its objective is within this factor of the optimum's; it
+// looks again after so many steps.
+constexpr double kNearby = 4;
+constexpr int kBetweenJoins = 5;
 constexpr int kLevenbergSteps = 40;
 
 }  // namespace
@@ -268,6 +272,33 @@ bool LocalSearcher::ResetInverse(const double* u, const double* g, const double*
   return false;
 }
 
+bool LocalSearcher::Join(Refit* state, const std::vector<double>& g) {
+  if (known_ == nullptr) return false;
+  for (const Refit& optimum : *known_) {
+    if (optimum.objective > state->objective || state->objective > kNearby * optimum.objective) {
+      continue;
+    }
+    double slope = 0;
+    for (int i = 0; i < m_; ++i) slope += g[i] * (optimum.coordinates[i] - state->coordinates[i]);
+    bool plain = slope < 0;
+    for (double share : {0.25, 0.5, 0.75}) {
+      if (!plain) break;
+      for (int i = 0; i < m_; ++i) {
+        trial_[i] =
+            state->coordinates[i] + share * (optimum.coordinates[i] - state->coordinates[i]);
+      }
+      const double chord = (1 - share) * state->objective + share * optimum.objective;
+      plain = Assess(trial_.data(), false) <= chord;
+    }
+    if (!plain) continue;
+    state->coordinates = optimum.coordinates;
+    state->objective = optimum.objective;
+    state->converged = true;
+    return true;
+  }
+  return false;
+}
+
 void LocalSearcher::Bfgs(Refit* state, std::vector<double>* g, std::vector<double>* h) {
   std::vector<double>& u = state->coordinates;
   std::vector<double> inverse(m_ * m_);
@@ -280,7 +311,12 @@ void LocalSearcher::Bfgs(Refit* state, std::vector<double>* g, std::vector<doubl
   if (!fresh) return;
   for (int i = 0; i < m_; ++i) held[i] = Held(i, u.data(), g->data());
   int quiet = 0;
+  int until_join = 0;
   while (state->iterations < max_iterations_) {
+    if (until_join-- == 0) {
+      if (Join(state, *g)) return;
+      until_join = kBetweenJoins;
+    }
     ++state->iterations;
     double slope = 0;
     for (int i = 0; i < m_; ++i) {

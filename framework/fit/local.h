@@ -32,6 +32,10 @@ class LocalSearcher {
   void SetWeight(absl::Span<const double> weight);
   void SetTarget(absl::Span<const double> target);
 
+  // Optima that searches may end in early: when the way there is downhill and below the chord all
+  // along, the search would reach it. Must outlive the searcher; nullptr for none.
+  void SetKnown(const std::vector<Refit>* known) { known_ = known; }
+
   Refit Run(absl::Span<const double> start);
   Refit RunNlopt(absl::Span<const double> start, LocalSearch algorithm);
 
@@ -71,6 +75,8 @@ class LocalSearcher {
   bool Step(const double* u, const double* g, const double* h, double objective, double lambda,
             double* step);
   bool Levenberg(Refit* state, std::vector<double>* g, std::vector<double>* h);
+  // Moves to a known optimum if the way to it is plain.
+  bool Join(Refit* state, const std::vector<double>& g);
   void Bfgs(Refit* state, std::vector<double>* g, std::vector<double>* h);
   bool ResetInverse(const double* u, const double* g, const double* h, double objective,
                     std::vector<double>* inverse);
@@ -86,6 +92,7 @@ class LocalSearcher {
   std::vector<double> prediction_, jacobian_, slope_, curvature_, row_scratch_, scale_, values_;
   std::vector<double> scratch_, matrix_, trial_, trial_g_, trial_h_;
   std::vector<int> free_;
+  const std::vector<Refit>* known_ = nullptr;
 };
 
 }  // namespace qatlas::fit
