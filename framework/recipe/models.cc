@@ -16,7 +16,6 @@ void ReadModel(const plugin::Entry& entry, Reading* reading) {
   model.name = entry.key;
   if (values.Has("learning_rate")) model.learning_rate = values.Float("learning_rate");
   if (values.Has("batch_sequences")) model.batch_sequences = values.Int("batch_sequences");
-  reading->model_places[model.name] = entry.where;
 
   const TrainingSettings& training = reading->recipe.training;
   const int64_t batch = model.batch_sequences.value_or(training.batch_sequences);

@@ -1,7 +1,5 @@
 #include "framework/recipe/reader.h"
 
-#include <filesystem>
-
 #include <qatlas/check.h>
 #include "absl/strings/str_cat.h"
 #include "framework/plugin/nearest.h"

@@ -51,7 +51,6 @@ struct Reading {
   // As read, for the steps that follow and for the resolved text.
   std::optional<int64_t> vocabulary;       // of the data
   std::map<std::string, Values> sections;  // single tables by name
-  std::map<std::string, std::string> model_places;
   std::vector<SchemeSource> schemes;
   std::vector<Values> grids;
   std::vector<Values> fits;
