@@ -179,15 +179,7 @@ absl::StatusOr<FitResult> Fit(const Problem& given, const FitOptions& options) {
   const Problem& problem = *result.problem;
   const StartGrid grid(problem, options.closed_form, options.max_starts);
   const std::vector<int64_t> chosen = Screen(problem, grid, options);
-  std::vector<Refit> searches(chosen.size());
-  ParallelFor(static_cast<int64_t>(chosen.size()), options.threads, 1, [&] {
-    return [&, searcher = LocalSearcher(problem, options)](int64_t begin, int64_t end) mutable {
-      for (int64_t i = begin; i < end; ++i) {
-        const std::vector<double> start = Prepare(grid, chosen[i], options.closed_form, &searcher);
-        searches[i] = Search(&searcher, start, options.local);
-      }
-    };
-  });
+  const std::vector<Refit> searches = SearchAll(problem, grid, chosen, options);
   const auto best =
       std::min_element(searches.begin(), searches.end(),
                        [](const Refit& a, const Refit& b) { return a.objective < b.objective; });

@@ -18,12 +18,12 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 // Beyond this condition of the scaled Jacobian a direction is lost in rounding.
 constexpr double kWorstCondition = 1e8;
-// A positive parameter known to no better than this factor in one standard error is open.
+// A positive parameter known to no better than this factor either way, at 95%, is open.
 constexpr double kOpenFactor = 10;
 
-// One standard error of a coordinate above which the data do not determine it: a factor of ten, or
-// the whole span of its start values.
-double LargestStandardError(const Problem& problem, int c) {
+// Half the 95% interval of a coordinate above which the data do not determine it: a factor of ten,
+// or the whole span of its start values.
+double LargestHalfWidth(const Problem& problem, int c) {
   const Parameter& parameter = problem.coordinate(c);
   if (parameter.log) return std::log(kOpenFactor);
   const std::vector<double>& starts = problem.form().Spec().parameters[parameter.base].starts;
@@ -188,14 +188,19 @@ void FillUncertainty(const FitOptions& options, FitResult* result) {
   }
   std::vector<std::string> open;
   for (int c : free) {
-    if (std::sqrt(result->covariance[c * m + c]) > LargestStandardError(problem, c)) {
+    const double half = StudentQuantile(.975, left) * std::sqrt(result->covariance[c * m + c]);
+    if (half > LargestHalfWidth(problem, c)) {
       open.push_back(problem.coordinate(c).name);
     }
   }
   if (!open.empty()) {
     id.identifiable = false;
-    id.reason = absl::StrCat("one standard error of ", absl::StrJoin(open, ", "),
-                             " spans a factor of ten, or all of the range searched");
+    id.reason = absl::StrCat("the 95% interval of ", absl::StrJoin(open, ", "),
+                             " reaches a factor of ten either way, or beyond all start values");
+  } else if (!bounded.empty()) {
+    id.identifiable = false;
+    id.reason = absl::StrCat("the optimum lies on a bound of ", absl::StrJoin(bounded, ", "),
+                             ": the runs do not hold it inside the range that makes sense");
   }
   const double t = StudentQuantile(.5 + options.level / 2, left);
   for (size_t i = 0; i < result->estimates.size(); ++i) {
