@@ -129,8 +129,8 @@ std::string RenderHtml(const Page& page) {
                   "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                   "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                   "<link rel=\"icon\" href=\"data:,\">\n<title>",
-                  EscapeHtml(page.title), "</title>\n<style>\n", std::string(StyleSource()),
-                  "</style>\n<script>", std::string(PlotlySource()),
+                  EscapeHtml(page.title), "</title>\n<style>\n", Absl(StyleSource()),
+                  "</style>\n<script>", Absl(PlotlySource()),
                   "</script>\n</head>\n<body>\n<header><h1>", EscapeHtml(page.title),
                   "</h1>\n<p class=\"summary\">", EscapeHtml(page.summary), "</p>\n<nav>\n");
   for (const Section& section : page.sections) {
@@ -141,7 +141,7 @@ std::string RenderHtml(const Page& page) {
   nlohmann::json figures = nlohmann::json::array();
   for (const Section& section : page.sections) AppendSection(section, &figures, &out);
   absl::StrAppend(&out, "</main>\n<script type=\"application/json\" id=\"figures\">",
-                  ScriptJson(figures), "</script>\n<script>\n", ScriptSource(),
+                  ScriptJson(figures), "</script>\n<script>\n", Absl(ScriptSource()),
                   "</script>\n</body>\n</html>\n");
   return out;
 }

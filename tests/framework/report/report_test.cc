@@ -1,0 +1,257 @@
+#include "framework/report/report.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "absl/strings/str_cat.h"
+#include "framework/observe/csv.h"
+#include "framework/observe/schema.h"
+#include "framework/report/assets.h"
+#include "tests/framework/report/study.h"
+
+namespace qatlas::report {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+// The page without the text of Plotly.
+std::string OwnHtml(const Page& page) {
+  std::string html = RenderHtml(page);
+  const std::string plotly(PlotlySource());
+  const size_t at = html.find(plotly);
+  EXPECT_NE(at, std::string::npos);
+  return html.erase(at, plotly.size());
+}
+
+nlohmann::json FiguresIn(const std::string& html) {
+  const std::string opening = "<script type=\"application/json\" id=\"figures\">";
+  const size_t begin = html.find(opening) + opening.size();
+  return nlohmann::json::parse(html.substr(begin, html.find("</script>", begin) - begin));
+}
+
+void ExpectNoNan(const Page& page) {
+  const std::string html = OwnHtml(page);
+  const std::regex bad(">[^<]*\\b(nan|NaN|inf|Infinity)\\b[^<]*<");
+  // The figures' JSON is parsed: its parser knows no NaN.
+  FiguresIn(html);
+  std::smatch match;
+  const std::string body = html.substr(0, html.find("<script type=\"application/json\""));
+  EXPECT_FALSE(std::regex_search(body, match, bad)) << match.str();
+}
+
+std::string ReadAll(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+std::vector<std::string> SectionIds(const Page& page) {
+  std::vector<std::string> ids;
+  for (const Section& section : page.sections) ids.push_back(section.id);
+  return ids;
+}
+
+TEST(ReportTest, NothingGivesAPage) {
+  const Page page = MakePage({});
+  ASSERT_EQ(page.sections.size(), 1u);
+  EXPECT_THAT(page.sections[0].paragraphs, Contains(HasSubstr("no run has finished")));
+  EXPECT_EQ(FiguresIn(OwnHtml(page)), nlohmann::json::array());
+  ExpectNoNan(page);
+}
+
+TEST(ReportTest, OnlyFailedRunsGiveAPage) {
+  Inputs inputs;
+  inputs.observations = observe::EmptyObservations();
+  ASSERT_TRUE(inputs.observations
+                  .Append({{"run", std::string("a")},
+                           {"N", 1e6},
+                           {"D", 1e6},
+                           {"status", std::string("failed: nan")}})
+                  .ok());
+  inputs.notes = {"1 run failed"};
+  const Page page = MakePage(inputs);
+  EXPECT_THAT(SectionIds(page), testing::ElementsAre("notes", "runs"));
+  ExpectNoNan(page);
+}
+
+TEST(ReportTest, WholeStudyHasEverySectionAndNoNan) {
+  Study study = QuickstartStudy(2);
+  CompareLaws(&study);
+  const Page page = MakePage(study.inputs);
+  EXPECT_THAT(SectionIds(page),
+              testing::ElementsAre("notes", "findings", "delta", "causes", "sites", "laws-delta",
+                                   "laws-loss", "loss", "runs", "provenance"));
+  ExpectNoNan(page);
+  for (const Section& section : page.sections) {
+    for (const Figure& figure : section.figures) {
+      EXPECT_FALSE(figure.title.empty()) << figure.id;
+      EXPECT_FALSE(figure.reading.empty()) << figure.id;
+      EXPECT_GT(figure.data.rows(), 0u) << figure.id;
+      EXPECT_FALSE(figure.traces.empty()) << figure.id;
+    }
+    for (const ShownTable& table : section.tables) {
+      EXPECT_FALSE(table.title.empty()) << table.id;
+      EXPECT_FALSE(table.reading.empty()) << table.id;
+      EXPECT_GT(table.data.rows(), 0u) << table.id;
+    }
+  }
+}
+
+TEST(ReportTest, DeltaFiguresHaveErrorBarsSeedsAndCurves) {
+  Study study = QuickstartStudy(2);
+  CompareLaws(&study);
+  const Page page = MakePage(study.inputs);
+  const nlohmann::json figures = FiguresIn(OwnHtml(page));
+  int checked = 0;
+  for (const nlohmann::json& figure : figures) {
+    if (figure["id"] != "figure-delta-data-W4A4") continue;
+    ++checked;
+    EXPECT_EQ(figure["panels"], nlohmann::json({"G 32", "G 128"}));
+    int means = 0, seeds = 0, curves = 0, bands = 0;
+    for (const nlohmann::json& trace : figure["traces"]) {
+      if (trace.contains("error_y")) {
+        ++means;
+        EXPECT_EQ(trace["x"].size(), 3u);
+        for (const nlohmann::json& error : trace["error_y"]["array"]) {
+          EXPECT_GT(error.get<double>(), 0);
+        }
+      } else if (trace["mode"] == "markers") {
+        ++seeds;
+        EXPECT_EQ(trace["x"].size(), 6u);
+      } else if (trace.contains("fill")) {
+        ++bands;
+      } else {
+        ++curves;
+        EXPECT_EQ(trace["line"]["dash"], "dot");
+      }
+    }
+    EXPECT_EQ(means, 6);  // 3 sizes in 2 panels
+    EXPECT_EQ(seeds, 6);
+    EXPECT_EQ(curves, 6);
+    EXPECT_EQ(bands, 6);
+  }
+  EXPECT_EQ(checked, 1);
+}
+
+TEST(ReportTest, LawFittedToOtherBitsDrawsNoCurve) {
+  Study study = QuickstartStudy(2);
+  observe::Table& table = study.inputs.observations;
+  const observe::Table all = table;
+  table = all.Filter([&](size_t row) { return all.TextAt(row, "precision") != "W3A3"; });
+  CompareLaws(&study);
+  table = all;
+  study.Decompose();
+  const nlohmann::json figures = FiguresIn(OwnHtml(MakePage(study.inputs)));
+  const auto dotted = [&](const std::string& id) {
+    int count = 0;
+    for (const nlohmann::json& figure : figures) {
+      if (figure["id"] != id) continue;
+      for (const nlohmann::json& trace : figure["traces"]) {
+        count += trace.value("/line/dash"_json_pointer, "") == "dot";
+      }
+    }
+    return count;
+  };
+  EXPECT_GT(dotted("figure-delta-data-W4A4"), 0);
+  EXPECT_EQ(dotted("figure-delta-data-W3A3"), 0);
+}
+
+TEST(ReportTest, OneSeedSaysThatTrainingErrorIsUnknown) {
+  Study study = QuickstartStudy(1);
+  const Page page = MakePage(study.inputs);
+  ExpectNoNan(page);
+  const Section& findings = page.sections[1];
+  ASSERT_EQ(findings.id, "findings");
+  EXPECT_THAT(findings.paragraphs, Contains(HasSubstr("training part is not known")));
+  EXPECT_THAT(findings.findings, Contains(HasSubstr("By sign alone it")));
+  for (const std::string& finding : findings.findings) {
+    EXPECT_THAT(finding, Not(HasSubstr("This agrees with"))) << finding;
+    EXPECT_THAT(finding, Not(HasSubstr("the other way round"))) << finding;
+  }
+}
+
+TEST(ReportTest, MissingPartsLeaveFiguresOut) {
+  Study study = PaperStudy();
+  const Page page = MakePage(study.inputs);
+  ExpectNoNan(page);
+  EXPECT_THAT(SectionIds(page), testing::ElementsAre("findings", "delta", "causes", "runs"));
+  for (const Section& section : page.sections) {
+    for (const Figure& figure : section.figures) {
+      EXPECT_NE(figure.id, "parts");
+      EXPECT_NE(figure.id, "roles");
+    }
+  }
+}
+
+TEST(ReportTest, ClashingIdsStayApartAndArePlain) {
+  Inputs inputs;
+  for (int i = 0; i < 2; ++i) {
+    ComparedLaws laws;
+    laws.id = i == 0 ? "../laws" : "..-laws?";
+    laws.comparison.refused = {{"form", "too few rows"}};
+    inputs.laws.push_back(laws);
+    inputs.laws.push_back(std::move(laws));
+  }
+  const Page page = MakePage(inputs);
+  std::set<std::string> ids;
+  for (const Section& section : page.sections) {
+    for (const ShownTable& table : section.tables) {
+      EXPECT_TRUE(ids.insert(table.id).second) << table.id;
+      EXPECT_EQ(table.id.find_first_of("./?"), std::string::npos) << table.id;
+    }
+  }
+  EXPECT_EQ(ids.size(), 4u);
+}
+
+TEST(ReportTest, WritesJsonAndDataOfEverythingShown) {
+  Study study = QuickstartStudy(2);
+  const Page page = MakePage(study.inputs);
+  const std::string folder = testing::TempDir() + "/report-files";
+  ASSERT_TRUE(WriteReport(page, folder).ok());
+  const auto json = nlohmann::json::parse(ReadAll(folder + "/report.json"));
+  ASSERT_EQ(json["sections"].size(), page.sections.size());
+  for (const Section& section : page.sections) {
+    for (const Figure& figure : section.figures) {
+      const std::string path = absl::StrCat(folder, "/data/", figure.id, ".csv");
+      EXPECT_EQ(ReadAll(path), observe::FormatCsv(figure.data));
+    }
+    for (const ShownTable& table : section.tables) {
+      const std::string path = absl::StrCat(folder, "/data/", table.id, ".csv");
+      EXPECT_EQ(ReadAll(path), observe::FormatCsv(table.data));
+    }
+  }
+  EXPECT_EQ(ReadAll(folder + "/report.html"), RenderHtml(page));
+  // The same inputs give the same bytes.
+  EXPECT_EQ(RenderHtml(MakePage(study.inputs)), RenderHtml(page));
+}
+
+TEST(ReportTest, FolderThatCannotBeMadeIsSaid) {
+  const absl::Status status = WriteReport(MakePage({}), "/proc/no-such-folder");
+  EXPECT_FALSE(status.ok());
+  EXPECT_THAT(std::string(status.message()), HasSubstr("/proc/no-such-folder"));
+}
+
+TEST(ReportTest, LongTablesAreShownInPart) {
+  Inputs inputs;
+  std::vector<double> sizes(700, 1e6);
+  ASSERT_TRUE(inputs.observations.SetNumbers("N", sizes).ok());
+  const Page page = MakePage(inputs);
+  const ShownTable& table = page.sections.back().tables[0];
+  EXPECT_EQ(table.shown.rows(), 500u);
+  EXPECT_EQ(table.data.rows(), 700u);
+  EXPECT_TRUE(table.collapsed);
+  EXPECT_THAT(table.title, HasSubstr("first 500 of 700"));
+}
+
+}  // namespace
+}  // namespace qatlas::report
