@@ -40,12 +40,13 @@ absl::StatusOr<WeightExport> EncodeWeight(const AttachedSite& site) {
   if (!decoded.ok()) return decoded.status();
   result.used = site.linear->QuantizedWeight();
   if (!SameBits(*decoded, result.used)) {
+    const bool shaped = decoded->sizes() == result.used.sizes();
+    const at::Tensor gap = shaped ? (*decoded - result.used).abs() : at::Tensor();
     return absl::InternalError(absl::StrCat(
-        "site ", site.site.Name(), ": decode(encode(w)) is not the fake-quantized weight (largest ",
-        "difference ",
-        decoded->sizes() == result.used.sizes()
-            ? (*decoded - result.used).abs().max().item<double>()
-            : -1.0,
+        "site ", site.site.Name(), ": decode(encode(w)) is not the fake-quantized weight (",
+        shaped ? absl::StrCat(gap.count_nonzero().item<int64_t>(), " values differ, by up to ",
+                              gap.max().item<double>(), "; the sign of zero counts as well")
+               : "another shape",
         "); nothing was exported"));
   }
   return result;

@@ -26,6 +26,7 @@
 #include "framework/train/segment_run.h"
 #include "nlohmann/json.hpp"
 #include "qatlas/check.h"
+#include "qatlas/kernels/torch/memory.h"
 
 namespace qatlas::train {
 namespace {
@@ -201,7 +202,7 @@ int BenchMain(const Flags& flags) {
 }
 
 int Main(int argc, char** argv) {
-  TuneAllocator();
+  kernels::KeepFreedMemory();
   Flags flags;
   CLI::App app(
       "qatlas-train trains one segment of a run. `qatlas run` starts it; call it yourself to "

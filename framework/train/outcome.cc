@@ -24,7 +24,8 @@ absl::Status TrainingFailed(const std::string& kind, const std::string& message)
   return status;
 }
 
-absl::Status IoError(const std::string& doing, const std::filesystem::path& path, int error_number) {
+absl::Status IoError(const std::string& doing, const std::filesystem::path& path,
+                     int error_number) {
   std::string message =
       absl::StrCat("cannot ", doing, " ", path.string(), ": ", std::strerror(error_number));
   if (error_number == ENOSPC || error_number == EDQUOT) {

@@ -1,17 +1,13 @@
 #include "framework/train/platform.h"
 
 #include <dlfcn.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <ATen/Version.h>
 
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 
 #include "ATen/ATen.h"
 #include "ATen/Parallel.h"
@@ -95,12 +91,6 @@ std::string CpuName() {
 }
 
 }  // namespace
-
-void TuneAllocator() {
-  ::mallopt(M_MMAP_THRESHOLD, std::numeric_limits<int>::max());
-  ::mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-  ::mallopt(M_TOP_PAD, 64 << 20);
-}
 
 absl::Status SetUpPlatform(const recipe::Trajectory& trajectory) {
   if (trajectory.threads < 1) {

@@ -12,11 +12,6 @@
 
 namespace qatlas::train {
 
-// Once, first of all in main(): keeps freed memory in the process. A training step allocates and
-// frees the same large buffers again and again; glibc would give each back to the system and fault
-// it in anew.
-void TuneAllocator();
-
 // Sets threads, instruction set, determinism and flushing of denormals as the trajectory says,
 // before anything is computed. Errors: an instruction set that this machine lacks; a CUDA device
 // that is not there (opens libtorch_cuda.so beside libtorch_cpu.so first).

@@ -131,6 +131,16 @@ class SegmentRun {
     return absl::OkStatus();
   }
 
+  // Before anything is computed: calibration would look up tokens already.
+  absl::Status CheckVocabulary() {
+    QATLAS_ASSIGN_OR_RETURN(const std::unique_ptr<ModelBuilder> builder,
+                            components_.MakeModel(trajectory_.model));
+    if (inputs_.vocabulary <= builder->VocabularySize()) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("the data has a vocabulary of ", inputs_.vocabulary, ", the model one of ",
+                     builder->VocabularySize(), "; give the model at least the data's"));
+  }
+
   // Builds the trainee from the latest state: of an earlier attempt, else where the segment starts.
   absl::Status Begin() {
     const SequenceSource sequences = [this](int64_t i, int64_t* out) { batches_->Fill(i, out); };

@@ -122,7 +122,7 @@ TEST(SafetensorsTest, NoDamagedFileCrashes) {
   const std::string good = Bytes(path);
   std::mt19937 random(5);
   int opened = 0;
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 600; ++i) {
     std::string bad = good;
     for (int k = 0; k < 1 + i % 3; ++k) bad[random() % 200] = static_cast<char>(random());
     if (i % 5 == 0) bad.resize(random() % bad.size());
@@ -132,7 +132,7 @@ TEST(SafetensorsTest, NoDamagedFileCrashes) {
     ++opened;
     for (const std::string& name : (*file)->Names()) (void)(*file)->Read(name)->clone();
   }
-  EXPECT_LT(opened, 1000);
+  EXPECT_LT(opened, 300);
 }
 
 }  // namespace

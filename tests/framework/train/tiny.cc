@@ -113,6 +113,8 @@ ScratchFolder::~ScratchFolder() {
 
 absl::Status RunTiny(const fs::path& folder, const recipe::SegmentSpec& spec,
                      const SegmentHooks& hooks, int64_t* step) {
+  // The rest of the tests' machine is left alone.
+  at::set_num_threads(1);
   SegmentInputs inputs;
   inputs.spec = spec;
   inputs.train = MakeTokens(folder, "train", 4000);

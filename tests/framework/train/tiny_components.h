@@ -118,7 +118,8 @@ class AbsMax : public OperandQuantizer {
     {
       at::NoGradGuard no_grad;
       const at::Tensor scale = Scale(x);
-      value = at::round(x / scale) * scale;
+      // Adding zero makes -0 an ordinary zero, which is all that a code can say.
+      value = (at::round(x / scale) * scale).add(0.0);
     }
     return StraightThrough(x, value);
   }
