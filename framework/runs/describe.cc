@@ -12,6 +12,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "framework/runs/files.h"
 #include "framework/runs/process.h"
 #include "qatlas/check.h"
@@ -81,7 +82,10 @@ absl::StatusOr<nlohmann::json> Ask(const std::string& worker, const nlohmann::js
       RunToEnd({worker, "describe", absl::StrCat("/proc/self/fd/", fd)}, {fd});
   close(fd);
   if (!finished.ok()) return finished.status();
-  const std::string errors(absl::StripAsciiWhitespace(finished->errors));
+  // The worker puts its name before each line; to the reader it is one program.
+  std::string errors =
+      absl::StrReplaceAll(absl::StrCat("\n", finished->errors), {{"\nqatlas-train: ", "\n"}});
+  errors = std::string(absl::StripAsciiWhitespace(errors));
   if (finished->exit_code == 3) {
     return absl::InvalidArgumentError(errors.empty() ? "the worker refuses the recipe" : errors);
   }
