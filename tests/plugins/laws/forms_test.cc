@@ -21,6 +21,8 @@ class EveryLaw : public ::testing::TestWithParam<std::string> {
     for (const LawCovariate& covariate : spec().covariates) {
       if (covariate.name == "G") {
         columns.push_back({1, 32, 64, 128, 256, 4096});
+      } else if (covariate.name == "weight_bits") {
+        columns.push_back({1, 2, 3, 4, 8, 16});
       } else {
         const double shift = covariate.name == "N" ? 0 : 2.5;
         std::vector<double> column = {covariate.minimum};
@@ -161,7 +163,8 @@ std::string TestName(const ::testing::TestParamInfo<std::string>& info) {
 INSTANTIATE_TEST_SUITE_P(Laws, EveryLaw,
                          ::testing::Values("chinchilla", "chinchilla-tied", "qat-unified",
                                            "qat-no-data", "qat-size-only", "effective-parameter",
-                                           "effective-parameter-delta"),
+                                           "effective-parameter-delta", "kaplan", "undertrained",
+                                           "optimal-fraction", "fixed-fraction"),
                          TestName);
 
 }  // namespace

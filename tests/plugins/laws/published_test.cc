@@ -121,6 +121,37 @@ TEST(Published, ExactConstantsRoundToThePrintedOnes) {
   EXPECT_NEAR(exact[4], printed[4], .005);
 }
 
+TEST(Published, OptimalFractionOfDremov) {
+  const auto form = Law("optimal-fraction");
+  const auto theta = Preset(*form, "dremov-2025");
+  // At 8 bits a parameter is a byte: S = D/N.
+  for (const auto& [s, share] :
+       {std::pair{10.0, .0538}, std::pair{100.0, .2319}, std::pair{1000.0, .3775},
+        std::pair{1e4, .4816}, std::pair{1e5, .5574}}) {
+    EXPECT_NEAR(ValueAt(*form, theta, {1e6, s * 1e6, 8}), share, 5e-5);
+  }
+  EXPECT_NEAR(ValueAt(*form, theta, {86e6, 2.3e9, 4}), .1843, 5e-5);
+  EXPECT_EQ(ValueAt(*form, theta, {1e6, 1e5, 8}), 0);
+  EXPECT_EQ(ValueAt(*Law("fixed-fraction"), {.1}, {1e9}), .1);
+  EXPECT_FALSE(form->Spec().presets[0].verified);
+}
+
+TEST(Published, KaplanMatchesItsFormula) {
+  const auto form = Law("kaplan");
+  const auto theta = Preset(*form, "kaplan-2020");
+  const double plain = std::pow(std::pow(6.4e13 / 1e9, .076 / .103) + 1.8e13 / 2e10, .103);
+  EXPECT_NEAR(ValueAt(*form, theta, {1e9, 2e10}), plain, 1e-12);
+  EXPECT_FALSE(form->Spec().presets[0].verified);
+}
+
+TEST(Published, UndertrainedMatchesItsFormula) {
+  const auto form = Law("undertrained");
+  const auto theta = Preset(*form, "ouyang-2024");
+  const double plain =
+      .017 * std::pow(1e11, .5251) / (std::pow(1e9, .2261) * std::pow(4.0, 5.4967));
+  EXPECT_NEAR(ValueAt(*form, theta, {1e9, 1e11, 4}) / plain, 1, 1e-12);
+}
+
 TEST(Published, SecondHandConstantsAreMarked) {
   const auto form = Law("effective-parameter");
   for (const LawPreset& preset : form->Spec().presets) {
