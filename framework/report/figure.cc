@@ -114,13 +114,14 @@ nlohmann::json Axes(const std::string& x, const std::string& y, bool x_log, bool
 }
 
 void TickAt(const std::vector<double>& values, nlohmann::json* axis) {
+  // A set cannot order what is not a number.
+  if (!std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); })) return;
   const std::set<double> levels(values.begin(), values.end());
   // More labels than this run into each other.
   if (levels.empty() || levels.size() > 8) return;
   nlohmann::json places = nlohmann::json::array();
   nlohmann::json texts = nlohmann::json::array();
   for (double level : levels) {
-    if (!std::isfinite(level)) return;
     places.push_back(level);
     texts.push_back(ShortCount(level));
   }

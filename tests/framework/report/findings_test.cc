@@ -45,7 +45,7 @@ TEST(FindingsTest, AgreesWithThePublishedDirection) {
       Split(Pair("s", "1e6,1e6,32", "both", .06) + Pair("m", "4e6,1e6,32", "both", .03)));
   EXPECT_THAT(section.findings,
               Contains(AllOf(HasSubstr("With growing model size N, δ falls in 1 of 1 step"),
-                             HasSubstr("-0.0300 ± 0.0007"), HasSubstr("N 1M to 4M"),
+                             HasSubstr("-0.0300 ± 0.0008"), HasSubstr("N 1M to 4M"),
                              HasSubstr("This agrees with Chen et al. 2025 (arXiv 2505.14302)"))));
 }
 

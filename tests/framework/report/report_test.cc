@@ -76,7 +76,7 @@ TEST(ReportTest, OnlyFailedRunsGiveAPage) {
                   .Append({{"run", std::string("a")},
                            {"N", 1e6},
                            {"D", 1e6},
-                           {"status", std::string("failed: nan")}})
+                           {"status", std::string("failed: diverged at step 9")}})
                   .ok());
   inputs.notes = {"1 run failed"};
   const Page page = MakePage(inputs);

@@ -222,7 +222,7 @@ Study QuickstartStudy(int seeds, uint64_t random_seed) {
     }
   }
   Provenance(&study.inputs);
-  study.inputs.notes = {"1 run failed: s, D 400k, W3A3, seed 1: loss was NaN at step 120."};
+  study.inputs.notes = {"1 run failed: s, D 400k, W3A3, seed 1: diverged at step 120."};
   study.Decompose();
   return study;
 }
