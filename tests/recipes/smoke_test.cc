@@ -1,0 +1,101 @@
+// The whole road with the real programs: train, decompose, fit, compare, report; killed, run again, and compared
+// byte for byte with an undisturbed run.
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <random>
+#include <string>
+
+#include "gtest/gtest.h"
+#include "nlohmann/json.hpp"
+#include "tests/recipes/program.h"
+
+namespace qatlas::testing {
+namespace {
+
+// A third of the recipe, so that the two ways through it take half a minute together.
+const std::vector<std::string> kSmaller = {
+    "grid.main.models=[\"a\"]", "grid.main.tokens=[32768, 65536]", "grid.main.seeds=[1, 2]",
+    "grid.parts.parts=[\"weights\", \"fc2-8bit\"]"};
+
+std::vector<std::string> RunCommand(const fs::path& store) {
+  std::vector<std::string> command = {Qatlas(), "run", (kRecipes / "smoke.toml").string()};
+  command.insert(command.end(), kSmaller.begin(), kSmaller.end());
+  command.insert(command.end(), {"--store", store.string(), "--jobs", "2"});
+  return command;
+}
+
+TEST(Smoke, DryRunWritesNothing) {
+  TemporaryFolder folder;
+  std::vector<std::string> command = RunCommand(folder.path() / "store");
+  command.push_back("--dry-run");
+  const Finished finished = Run(command);
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_TRUE(absl::StrContains(finished.output, "segments")) << finished.output;
+  EXPECT_FALSE(fs::exists(folder.path() / "store"));
+}
+
+TEST(Smoke, KilledAtSeededMomentsAndRunAgainGivesTheSameBytes) {
+  TemporaryFolder folder;
+  const fs::path undisturbed = folder.path() / "undisturbed";
+  const Finished whole = Run(RunCommand(undisturbed));
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  const auto expected = Results(undisturbed);
+  EXPECT_TRUE(expected.count("studies/smoke/observations.csv"));
+  EXPECT_TRUE(expected.count("studies/smoke/decomposition.json"));
+  EXPECT_TRUE(expected.count("studies/smoke/report/report.html"));
+
+  const fs::path disturbed = folder.path() / "disturbed";
+  std::mt19937 random(20);
+  std::uniform_int_distribution<int> milliseconds(300, 2500);
+  int killed = 0;
+  for (int attempt = 0; attempt < 12; ++attempt) {
+    const pid_t sweep = Start(RunCommand(disturbed), folder.path() / "log");
+    usleep(static_cast<useconds_t>(milliseconds(random)) * 1000);
+    // Every third time only the sweep dies, its workers live on; else all of them at once; and once it is
+    // asked politely.
+    const int way = attempt % 3;
+    if (way == 0) {
+      kill(sweep, SIGKILL);
+    } else if (way == 1) {
+      kill(-sweep, SIGKILL);
+    } else {
+      kill(sweep, SIGTERM);
+    }
+    const int exit_code = Wait(sweep);
+    if (exit_code == 0) break;
+    if (way == 2) {
+      EXPECT_EQ(exit_code, 75) << ReadFile(folder.path() / "log");
+    }
+    ++killed;
+  }
+  EXPECT_GE(killed, 3) << "the sweep ended too early to be disturbed";
+  const Finished last = Run(RunCommand(disturbed));
+  ASSERT_EQ(last.exit_code, 0) << last.output;
+
+  const auto found = Results(disturbed);
+  EXPECT_EQ(found.size(), expected.size());
+  for (const auto& [path, bytes] : expected) {
+    auto it = found.find(path);
+    if (it == found.end()) {
+      ADD_FAILURE() << path << " is missing";
+    } else {
+      EXPECT_TRUE(it->second == bytes) << path << " differs";
+    }
+  }
+
+  // Everything is there: nothing is trained a second time.
+  std::vector<std::string> again = RunCommand(disturbed);
+  again.push_back("--json");
+  const Finished rerun = Run(again);
+  EXPECT_EQ(rerun.exit_code, 0);
+  const size_t brace = rerun.output.find('{');
+  ASSERT_NE(brace, std::string::npos) << rerun.output;
+  const auto answer = nlohmann::json::parse(rerun.output.substr(brace), nullptr, false);
+  ASSERT_TRUE(answer.is_object()) << rerun.output;
+  EXPECT_EQ(answer["trained"], 0);
+}
+
+}  // namespace
+}  // namespace qatlas::testing
