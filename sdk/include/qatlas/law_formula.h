@@ -17,6 +17,8 @@
 // Evaluate is compiled three times, for the baseline instruction set, AVX2 and AVX-512, and the
 // host's best is used. All three do the same operations in the same order without fused
 // multiply-add, so values and derivatives are the same bits on every machine that keeps IEEE 754.
+// (With GCC. Clang may fuse in its AVX-512 version; there results are the same on one machine, as
+// everywhere.)
 #ifndef QATLAS_LAW_FORMULA_H_
 #define QATLAS_LAW_FORMULA_H_
 
@@ -142,7 +144,11 @@ class LawFormula : public LawForm {
   // whatever the author's flags are. fp-contract=off keeps the three versions equal to the bit.
 #if defined(__clang__)
 #define QATLAS_VECTORIZED __attribute__((noinline, flatten))
+#define QATLAS_AVX512 "avx512f,avx512dq"
+#define QATLAS_INDEPENDENT_POINTS _Pragma("clang loop vectorize(assume_safety)")
 #else
+#define QATLAS_AVX512 "avx512f,avx512dq,prefer-vector-width=512"
+#define QATLAS_INDEPENDENT_POINTS _Pragma("GCC ivdep")
 #define QATLAS_VECTORIZED           \
   __attribute__((noinline, flatten, \
                  optimize("O3", "no-trapping-math", "no-math-errno", "fp-contract=off")))
@@ -161,20 +167,23 @@ class LawFormula : public LawForm {
     if (jacobian == nullptr) return Values(batch, theta, values);
     Derivatives(batch, theta, values, jacobian, stride);
   }
-  QATLAS_VECTORIZED __attribute__((target("avx512f,avx512dq,prefer-vector-width=512"))) static void
-  Avx512(const LawBatch& batch, const double* theta, double* values, double* jacobian,
-         int64_t stride) {
+  QATLAS_VECTORIZED __attribute__((target(QATLAS_AVX512))) static void Avx512(const LawBatch& batch,
+                                                                              const double* theta,
+                                                                              double* values,
+                                                                              double* jacobian,
+                                                                              int64_t stride) {
     if (jacobian == nullptr) return Values(batch, theta, values);
     Derivatives(batch, theta, values, jacobian, stride);
   }
 #endif
 #undef QATLAS_VECTORIZED
+#undef QATLAS_AVX512
 
   static QATLAS_INLINE void Values(const LawBatch& batch, const double* theta, double* values) {
     const Local<C> columns(batch);
     const std::array<double, P> parameters = Copy(theta, std::make_index_sequence<P>{});
     const int64_t size = batch.size;
-#pragma GCC ivdep
+    QATLAS_INDEPENDENT_POINTS
     for (int64_t i = 0; i < size; ++i) {
       values[i] = Derived::Formula(
                       formula::PointCovariates<C>{columns.values.data(), columns.logs.data(), i},
@@ -188,7 +197,7 @@ class LawFormula : public LawForm {
     const Local<C> columns(batch);
     const std::array<double, P> parameters = Copy(theta, std::make_index_sequence<P>{});
     const int64_t size = batch.size;
-#pragma GCC ivdep
+    QATLAS_INDEPENDENT_POINTS
     for (int64_t i = 0; i < size; ++i) {
       const auto result = Derived::Formula(
           formula::PointCovariates<C>{columns.values.data(), columns.logs.data(), i},
@@ -232,6 +241,8 @@ class LawFormula : public LawForm {
 
   LawSpec spec_;
 };
+
+#undef QATLAS_INDEPENDENT_POINTS
 
 }  // namespace qatlas
 
