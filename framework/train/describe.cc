@@ -17,8 +17,8 @@
 namespace qatlas::train {
 namespace {
 
-// Resident memory of a worker before it builds anything: LibTorch and its thread pool.
-constexpr int64_t kProcessBytes = int64_t{260} << 20;
+// Resident memory of a worker before it builds anything: what it touches of LibTorch.
+constexpr int64_t kProcessBytes = int64_t{150} << 20;
 
 int64_t BytesOfAll(const std::vector<NamedParameter>& parameters) {
   int64_t bytes = 0;
@@ -39,8 +39,8 @@ nlohmann::ordered_json EstimateMemory(const Trainee& trainee, const recipe::Traj
   for (const LinearPlan& plan : trainee.plans) {
     const int64_t in = plan.linear->in_features();
     const int64_t out = plan.linear->out_features();
-    per_token += width * (2 * in + 2 * out);
-    if (plan.input_rule != kFullPrecision || plan.whole) per_token += width * in;
+    per_token += width * (in + out) * 3 / 2;
+    if (plan.input_rule != kFullPrecision || plan.whole) per_token += width * in / 2;
     widest = std::max(widest, width * (in + out));
   }
   const int64_t logits = trainee.builder->VocabularySize() * 4;
@@ -48,7 +48,7 @@ nlohmann::ordered_json EstimateMemory(const Trainee& trainee, const recipe::Traj
   const int64_t evaluated =
       EvaluationBatch(trajectory.sequence_length) * trajectory.sequence_length;
   const int64_t activations =
-      std::max(tokens * (per_token + 2 * logits), evaluated * (4 * widest + 2 * logits));
+      std::max(tokens * (per_token + logits * 3 / 2), evaluated * (4 * widest + 2 * logits));
   const int64_t optimizer = 2 * parameter_bytes;
   const int64_t gradients = parameter_bytes;
   return {{"process_bytes", kProcessBytes},
