@@ -116,9 +116,24 @@ nlohmann::json Axes(const std::string& x, const std::string& y, bool x_log, bool
 void TickAt(const std::vector<double>& values, nlohmann::json* axis) {
   // A set cannot order what is not a number.
   if (!std::all_of(values.begin(), values.end(), [](double x) { return std::isfinite(x); })) return;
-  const std::set<double> levels(values.begin(), values.end());
-  // More labels than this run into each other.
-  if (levels.empty() || levels.size() > 8) return;
+  std::set<double> levels(values.begin(), values.end());
+  if (levels.empty()) return;
+  // More labels than these run into each other: 1, 2, 5 or whole decades instead.
+  constexpr size_t kMost = 8;
+  if (levels.size() > kMost) {
+    const double low = *levels.begin();
+    const double high = *levels.rbegin();
+    if (!(low > 0)) return;
+    levels.clear();
+    const bool decades = std::log10(high / low) > 2.5;
+    for (double power = std::pow(10, std::floor(std::log10(low))); power <= high; power *= 10) {
+      for (double digit : {1., 2., 5.}) {
+        const double tick = digit * power;
+        if (tick >= low && tick <= high && (digit == 1 || !decades)) levels.insert(tick);
+      }
+    }
+    if (levels.size() < 2 || levels.size() > 12) return;
+  }
   nlohmann::json places = nlohmann::json::array();
   nlohmann::json texts = nlohmann::json::array();
   for (double level : levels) {

@@ -89,7 +89,8 @@ void InPanel(size_t panel, nlohmann::json* trace);
 
 // Axes with titles. A logarithmic x axis shows N, D and G as they are usually shown.
 nlohmann::json Axes(const std::string& x, const std::string& y, bool x_log, bool y_log);
-// Ticks of a logarithmic axis at `values` where they are few, such as the trained sizes.
+// Ticks at `values` where they are few, such as the trained sizes; else, where all are positive, at
+// 1, 2 and 5 or at whole decades between them, for a logarithmic axis.
 void TickAt(const std::vector<double>& values, nlohmann::json* axis);
 
 // "1.05M", "262k": counts as people write them.

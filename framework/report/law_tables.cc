@@ -16,6 +16,8 @@ std::string Percent(double share) {
   return absl::StrFormat(share < .1 ? "%.1f%%" : "%.0f%%", 100 * share);
 }
 
+std::string Probability(double p) { return p < .001 ? "<.001" : ShortNumber(p, 2); }
+
 std::string Identifiable(const fit::Identifiability& identifiability) {
   if (identifiability.identifiable) return "yes";
   return identifiability.reason.empty() ? "no" : absl::StrCat("no: ", identifiability.reason);
@@ -75,7 +77,7 @@ ShownTable RankingTable(const std::string& id, const compare::Comparison& compar
                  {"relative error", Percent(ranked.fit.mean_relative_error)},
                  {"RMSE", ShortNumber(ranked.fit.rmse, 2)},
                  {"RMSE held out", ShortNumber(ranked.cross_validation.rmse, 2)},
-                 {"p", first ? std::string("–") : ShortNumber(ranked.error_difference_p, 2)},
+                 {"p", first ? std::string("–") : Probability(ranked.error_difference_p)},
                  {"identifiable", Identifiable(ranked.fit.identifiability)}})
         .IgnoreError();
     first = false;

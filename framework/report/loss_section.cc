@@ -309,6 +309,7 @@ Figure LossScatter(const std::vector<LossCell>& cells) {
                      {"colorbar", {{"title", {{"text", "log10 N"}}}, {"thickness", 12}}}};
   figure.traces.push_back(std::move(trace));
   figure.layout = Axes("D (training tokens)", "validation loss (nats/token)", true, false);
+  TickAt(x, &figure.layout["xaxis"]);
   figure.data = DataOf(cells);
   return figure;
 }

@@ -33,6 +33,13 @@ struct Sides {
   int total() const { return above + below + between + unknown; }
 };
 
+// N times D, for choosing the cell that tells most.
+double Weight(const Cell& cell) {
+  const double size = NumberOf(cell.key, "N");
+  const double budget = NumberOf(cell.key, "D");
+  return (std::isfinite(size) ? size : 1) * (std::isfinite(budget) ? budget : 1);
+}
+
 using RatioMember = std::optional<Ratio> Cell::*;
 
 Sides Against(const std::vector<Cell>& cells, RatioMember member, double value) {
@@ -52,10 +59,7 @@ Sides Against(const std::vector<Cell>& cells, RatioMember member, double value) 
       ++sides.between;
     }
     // Shown is the cell that tells most: one with an interval, the largest N times D.
-    const double size = NumberOf(cell.key, "N");
-    const double budget = NumberOf(cell.key, "D");
-    double weight = (std::isfinite(size) ? size : 1) * (std::isfinite(budget) ? budget : 1);
-    if (!interval) weight = 0;
+    const double weight = interval ? Weight(cell) : 0;
     if (weight > largest) {
       largest = weight;
       sides.shown = &cell;
@@ -80,7 +84,7 @@ std::string Counts(const Sides& sides, const std::string& above, const std::stri
   return absl::StrCat(absl::StrJoin(words, ", "), " of ", Cells(sides.total()));
 }
 
-std::string At(const Sides& sides, double scale, const char* unit) {
+std::string At(const Sides& sides, double scale, const char* unit, const char* what = "") {
   const Ratio& ratio = *sides.ratio;
   std::string text = absl::StrCat(ShortNumber(ratio.value * scale, 3), unit);
   if (std::isfinite(ratio.low) && std::isfinite(ratio.high)) {
@@ -90,7 +94,7 @@ std::string At(const Sides& sides, double scale, const char* unit) {
   } else {
     absl::StrAppend(&text, " (no finite interval)");
   }
-  return absl::StrCat(text, " at ", CellLabel(*sides.shown));
+  return absl::StrCat(text, what, " at ", CellLabel(*sides.shown));
 }
 
 std::string InputsAgainstWeights(const std::vector<Cell>& cells) {
@@ -132,7 +136,7 @@ std::string Relief(const std::vector<Cell>& cells) {
   const Sides sides = Against(cells, &Cell::fc2_relief, 0);
   if (sides.total() == 0) return "";
   std::string text = absl::StrCat("8 bits at FC2's input: ", Counts(sides, "relief", "harm"),
-                                  "; it takes away ", At(sides, 100, "%"), " of δ.");
+                                  "; it takes away ", At(sides, 100, "%", " of δ"), ".");
   if (sides.above > 0 && sides.below == 0) {
     absl::StrAppend(&text, " This agrees with ", kChen, ", where FC2's input is the bottleneck.");
   } else if (sides.below > 0 && sides.above == 0) {
@@ -185,9 +189,16 @@ std::string Costliest(const Cell& cell, bool only) {
 
 std::vector<std::string> PartFindings(const std::vector<Cell>& cells) {
   std::vector<std::string> texts = {InputsAgainstWeights(cells), Additivity(cells), Relief(cells)};
+  // Of many cells with roles the largest tell most; the figure has the others.
+  std::vector<const Cell*> with_roles;
   for (const Cell& cell : cells) {
-    texts.push_back(Costliest(cell, true));
-    texts.push_back(Costliest(cell, false));
+    if (!cell.roles.empty()) with_roles.push_back(&cell);
+  }
+  std::stable_sort(with_roles.begin(), with_roles.end(),
+                   [](const Cell* a, const Cell* b) { return Weight(*a) > Weight(*b); });
+  for (size_t i = 0; i < with_roles.size() && i < 2; ++i) {
+    texts.push_back(Costliest(*with_roles[i], true));
+    texts.push_back(Costliest(*with_roles[i], false));
   }
   texts.erase(std::remove(texts.begin(), texts.end(), ""), texts.end());
   return texts;

@@ -12,7 +12,8 @@
     yaxis: { gridcolor: "#e6e9ee", zerolinecolor: "#aab2bd", linecolor: "#aab2bd", ticks: "outside",
              tickcolor: "#aab2bd", ticklen: 4 },
     legend: { orientation: "h", x: 0, xanchor: "left", y: 1, yref: "container", yanchor: "top" },
-    hovermode: "closest", hoverlabel: { namelength: -1 }
+    hovermode: "closest", hoverlabel: { namelength: -1 },
+    modebar: { bgcolor: "rgba(255,255,255,0)", color: "#c3c9d1", activecolor: "#5b6675" }
   };
   var config = { responsive: true, displaylogo: false, displayModeBar: "hover",
                  toImageButtonOptions: { format: "svg" },
@@ -50,7 +51,7 @@
     columns = Math.ceil(count / Math.ceil(count / columns));
     var rows = Math.ceil(count / columns);
     var each = figure.height || (count > 1 ? 250 : 320);
-    var top = 20 + 20 * legendRows(figure, width) + (count > 1 || figure.panels.length ? 22 : 0);
+    var top = 28 + 20 * legendRows(figure, width) + (count > 1 || figure.panels.length ? 22 : 0);
     var gap = 78;
     var inner = rows * each + (rows - 1) * gap;
     layout.margin = merge(layout.margin, { t: top });

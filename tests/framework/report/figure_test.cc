@@ -55,11 +55,14 @@ TEST(FigureTest, TicksOnlyWhereTheyAreFew) {
   TickAt({128, 32, 32}, &axis);
   EXPECT_EQ(axis["tickvals"], nlohmann::json({32., 128.}));
   EXPECT_EQ(axis["ticktext"], nlohmann::json({"32", "128"}));
-  nlohmann::json crowded = nlohmann::json::object();
-  TickAt({1, 2, 3, 4, 5, 6, 7, 8, 9}, &crowded);
-  EXPECT_TRUE(crowded.empty());
-  TickAt({1, NAN}, &crowded);
-  EXPECT_TRUE(crowded.empty());
+  nlohmann::json crowded;
+  TickAt({1e6, 2e6, 3e6, 4e6, 5e6, 6e6, 7e6, 8e6, 9e6, 3e7}, &crowded);
+  EXPECT_EQ(crowded["ticktext"], nlohmann::json({"1M", "2M", "5M", "10M", "20M"}));
+  nlohmann::json unknown = nlohmann::json::object();
+  TickAt({1, NAN}, &unknown);
+  TickAt({}, &unknown);
+  TickAt({0, 1, 2, 3, 4, 5, 6, 7, 8}, &unknown);
+  EXPECT_TRUE(unknown.empty());
 }
 
 TEST(FigureTest, PanelsNameTheirAxes) {
