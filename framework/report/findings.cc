@@ -138,7 +138,7 @@ std::string Errors(const decompose::Parts& parts) {
                                    : " Its evaluation part is not known: the table has none.");
   absl::StrAppend(&text,
                   " A step is clear of noise when it exceeds two standard errors; of steps without "
-                  "any effect about one in twenty would.");
+                  "any effect about one in twenty would, and more where seeds are few.");
   return text;
 }
 

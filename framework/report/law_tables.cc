@@ -151,7 +151,7 @@ ShownTable FitTable(const std::string& id, const compare::Comparison& comparison
   table.reading =
       "What the survey \"(Mis)Fitting\" (arXiv 2502.18969) found left out of papers: formula, "
       "objective, starts, how many searches ended at the same optimum, and how well the data "
-      "determine it (condition of the scaled Jacobian: beyond about 1e4 some direction is open).";
+      "determine it (condition of the scaled Jacobian: the larger, the more open).";
   table.collapsed = true;
   for (const compare::Ranked& ranked : comparison.ranking) {
     const fit::FitResult& fit = ranked.fit;
