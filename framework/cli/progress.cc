@@ -88,7 +88,7 @@ std::string ProgressView::Status(const runs::Event& event) const {
   double loss = 0;
   for (const auto& [segment, progress] : running_) {
     tokens_per_second += progress.tokens_per_second;
-    loss = progress.loss;
+    if (progress.loss > 0) loss = progress.loss;
   }
   const double share = event.tokens_total > 0 ? static_cast<double>(event.tokens_done) /
                                                     static_cast<double>(event.tokens_total)
@@ -98,8 +98,11 @@ std::string ProgressView::Status(const runs::Event& event) const {
   absl::StrAppendFormat(&text, "%3.0f%%  segment %d of %d", 100 * share, event.segments_done,
                         event.segments_total);
   if (!running_.empty()) {
-    absl::StrAppendFormat(&text, "  %d running  %s tokens/s  loss %.3f", running_.size(),
-                          runs::ShowCount(tokens_per_second), loss);
+    absl::StrAppendFormat(&text, "  %d running", running_.size());
+    // A worker that has just started has no figures yet.
+    if (tokens_per_second > 0) {
+      absl::StrAppendFormat(&text, "  %s tokens/s  loss %.3f", runs::ShowCount(tokens_per_second), loss);
+    }
   }
   if (event.all_seconds_left >= 0) {
     absl::StrAppend(&text, "  ", runs::ShowSeconds(event.all_seconds_left), " left");

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/data/shard.h"
+#include "framework/data/source.h"
 #include "framework/data/token_files.h"
 #include "framework/train/atomic_file.h"
 #include "nlohmann/json.hpp"
@@ -12,12 +13,21 @@
 namespace qatlas::train {
 namespace {
 
-// Token files are used where they lie: `origin` names them in the order of the two streams.
-absl::Status OpenTokens(OpenedData* data) {
+// Token files are used where they lie: files.json names them in the order of the two streams.
+absl::Status OpenTokens(const std::filesystem::path& folder, OpenedData* data) {
+  const std::filesystem::path places = folder / data::kPlacesFile;
+  QATLAS_ASSIGN_OR_RETURN(const std::string text, ReadFile(places));
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const bool whole = json.is_object() && json.contains("files") && json["files"].is_array() &&
+                     json.contains("format") && json.contains("dtype");
+  if (!whole) {
+    return absl::DataLossError(absl::StrCat(places.string(), " is damaged; prepare the data again"));
+  }
   std::vector<data::TokenRun> runs;
-  for (const data::OriginFile& file : data->info.origin) {
-    const std::string raw = data->info.dtype == "uint32" ? "uint32" : "uint16";
-    QATLAS_ASSIGN_OR_RETURN(data::TokenRun run, data::OpenTokenFile(file.path, "auto", raw));
+  for (const nlohmann::json& file : json["files"]) {
+    QATLAS_ASSIGN_OR_RETURN(data::TokenRun run,
+                            data::OpenTokenFile(file.get<std::string>(), json["format"].get<std::string>(),
+                                                json["dtype"].get<std::string>()));
     runs.push_back(std::move(run));
   }
   const data::TokenStore all(std::move(runs));
@@ -48,7 +58,7 @@ absl::StatusOr<OpenedData> OpenData(const std::filesystem::path& folder,
                                                    identity));
   }
   if (data.info.kind == "tokens") {
-    QATLAS_RETURN_IF_ERROR(OpenTokens(&data));
+    QATLAS_RETURN_IF_ERROR(OpenTokens(folder, &data));
     return data;
   }
   // Shards are written as uint16 where the vocabulary allows it.
