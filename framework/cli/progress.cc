@@ -101,7 +101,8 @@ std::string ProgressView::Status(const runs::Event& event) const {
     absl::StrAppendFormat(&text, "  %d running", running_.size());
     // A worker that has just started has no figures yet.
     if (tokens_per_second > 0) {
-      absl::StrAppendFormat(&text, "  %s tokens/s  loss %.3f", runs::ShowCount(tokens_per_second), loss);
+      absl::StrAppendFormat(&text, "  %s tokens/s  loss %.3f", runs::ShowCount(tokens_per_second),
+                            loss);
     }
   }
   if (event.all_seconds_left >= 0) {

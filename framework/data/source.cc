@@ -193,14 +193,16 @@ absl::StatusOr<PreparedData> Open(const SourceSpec& spec, const Inputs& inputs,
     if (!streams.ok()) return streams.status();
     data.train = std::move(streams->train);
     data.validation = std::move(streams->validation);
-    // Where the files lie decides nothing, so it stands beside info.json; whoever prepared last has them.
+    // Where the files lie decides nothing, so it stands beside info.json; whoever prepared last has
+    // them.
     nlohmann::ordered_json places = nlohmann::ordered_json::array();
     for (const OriginFile& file : inputs.origin) places.push_back(fs::absolute(file.path).string());
     const nlohmann::ordered_json files = {
         {"format", spec.tokens.format}, {"dtype", spec.tokens.dtype}, {"files", places}};
     const fs::path places_path = data.folder / kPlacesFile;
     const std::string content = files.dump(2) + "\n";
-    if (absl::StatusOr<std::string> old = ReadWholeFile(places_path); !old.ok() || *old != content) {
+    if (absl::StatusOr<std::string> old = ReadWholeFile(places_path);
+        !old.ok() || *old != content) {
       if (absl::Status s = WriteWholeFile(places_path, content); !s.ok()) return s;
     }
     return data;

@@ -17,8 +17,8 @@ namespace qatlas::data {
 // Raised whenever the tokens made from the same input change. Part of every identity.
 inline constexpr int kNumericsVersion = 1;
 
-// In the folder of token files, which stay where they lie: {"format", "dtype", "files": [absolute paths, of
-// the training stream and then of the validation stream]}.
+// In the folder of token files, which stay where they lie: {"format", "dtype", "files": [absolute
+// paths, of the training stream and then of the validation stream]}.
 inline constexpr char kPlacesFile[] = "files.json";
 
 // Data ready for training. Copies share the mapped files.

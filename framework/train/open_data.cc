@@ -21,13 +21,15 @@ absl::Status OpenTokens(const std::filesystem::path& folder, OpenedData* data) {
   const bool whole = json.is_object() && json.contains("files") && json["files"].is_array() &&
                      json.contains("format") && json.contains("dtype");
   if (!whole) {
-    return absl::DataLossError(absl::StrCat(places.string(), " is damaged; prepare the data again"));
+    return absl::DataLossError(
+        absl::StrCat(places.string(), " is damaged; prepare the data again"));
   }
   std::vector<data::TokenRun> runs;
   for (const nlohmann::json& file : json["files"]) {
-    QATLAS_ASSIGN_OR_RETURN(data::TokenRun run,
-                            data::OpenTokenFile(file.get<std::string>(), json["format"].get<std::string>(),
-                                                json["dtype"].get<std::string>()));
+    QATLAS_ASSIGN_OR_RETURN(
+        data::TokenRun run,
+        data::OpenTokenFile(file.get<std::string>(), json["format"].get<std::string>(),
+                            json["dtype"].get<std::string>()));
     runs.push_back(std::move(run));
   }
   const data::TokenStore all(std::move(runs));

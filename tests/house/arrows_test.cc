@@ -1,5 +1,5 @@
-// Keeps the house's arrows: which folder may include which (docs/architecture.md), and no LibTorch outside
-// the rooms that have it.
+// Keeps the house's arrows: which folder may include which (docs/architecture.md), and no LibTorch
+// outside the rooms that have it.
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -20,7 +20,8 @@ namespace fs = std::filesystem;
 
 const fs::path kSource = QATLAS_TEST_SOURCE;
 
-// What each room may include besides itself. "sdk" are the headers without LibTorch, "sdk-torch" those with.
+// What each room may include besides itself. "sdk" are the headers without LibTorch, "sdk-torch"
+// those with.
 const std::map<std::string, std::set<std::string>>& Allowed() {
   static const auto* allowed = new std::map<std::string, std::set<std::string>>{
       {"sdk", {}},
@@ -56,7 +57,8 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
   return *allowed;
 }
 
-const std::set<std::string> kTorchHeaders = {"quantizer.h", "linear.h", "model.h", "tensors.h"};
+const std::set<std::string> kTorchHeaders = {"quantizer.h", "linear.h",   "model.h",
+                                             "tensors.h",   "gradient.h", "int_format.h"};
 
 // The room that an include names; "" for the standard library and other people's libraries.
 std::string RoomOfInclude(const std::string& path) {
@@ -109,7 +111,8 @@ TEST(Arrows, IncludesFollowTheHouse) {
   for (const fs::path& file : SourceFiles()) {
     const fs::path relative = fs::relative(file, kSource);
     const std::string room = RoomOfFile(relative);
-    ASSERT_TRUE(Allowed().count(room)) << relative << " lies in no room of the house ('" << room << "')";
+    ASSERT_TRUE(Allowed().count(room))
+        << relative << " lies in no room of the house ('" << room << "')";
     std::ifstream in(file);
     std::string line;
     for (int number = 1; std::getline(in, line); ++number) {
@@ -143,17 +146,23 @@ TEST(Arrows, OfPluginsStayInTheirFolder) {
 }
 
 TEST(Arrows, FrameworkNamesNoPlugin) {
-  // Names of plugins may stand in a recipe, not in the framework's code.
+  // Names of components may stand in a recipe, not in the framework's code.
   std::set<std::string> names;
-  for (const char* kind : {"quantizers", "models", "laws", "schemes"}) {
-    const fs::path folder = kSource / "plugins" / kind;
-    if (!fs::exists(folder)) continue;
-    for (const auto& entry : fs::directory_iterator(folder)) {
-      if (entry.is_directory()) names.insert(entry.path().filename().string());
+  const std::regex name_line(R"re(^name = "([^"]+)"$)re");
+  for (const auto& entry :
+       fs::directory_iterator(fs::path(QATLAS_TEST_BUILD) / "lib/qatlas/plugins")) {
+    if (entry.path().extension() != ".toml") continue;
+    std::ifstream in(entry.path());
+    std::string line;
+    bool component = false;
+    while (std::getline(in, line)) {
+      std::smatch match;
+      if (absl::StartsWith(line, "[[")) component = line == "[[component]]";
+      if (component && std::regex_match(line, match, name_line)) names.insert(match[1]);
     }
   }
   ASSERT_FALSE(names.empty());
-  names.erase("int");  // also a type's name, in messages about options
+  names.erase("int");  // also the name of a type of option
   for (const auto& entry : fs::recursive_directory_iterator(kSource / "framework")) {
     if (entry.path().extension() != ".cc") continue;
     std::ifstream in(entry.path());
@@ -188,7 +197,8 @@ TEST(Arrows, NoLibTorchOutsideItsRooms) {
     const std::string name = entry.path().filename().string();
     if (entry.path().extension() != ".a" || name == "libqatlas_train.a") continue;
     ++libraries;
-    const std::string symbols = Output("nm -u --demangle '" + entry.path().string() + "' 2>/dev/null");
+    const std::string symbols =
+        Output("nm -u --demangle '" + entry.path().string() + "' 2>/dev/null");
     for (const char* prefix : {" at::", " c10::", " torch::", " caffe2::"}) {
       EXPECT_FALSE(absl::StrContains(symbols, prefix)) << name << " uses LibTorch";
     }
@@ -198,7 +208,8 @@ TEST(Arrows, NoLibTorchOutsideItsRooms) {
     const std::string name = entry.path().filename().string();
     if (!absl::StartsWith(name, "law-") && !absl::StartsWith(name, "scheme-")) continue;
     if (entry.path().extension() != ".so") continue;
-    EXPECT_FALSE(absl::StrContains(Output("readelf -d '" + entry.path().string() + "'"), "libtorch"))
+    EXPECT_FALSE(
+        absl::StrContains(Output("readelf -d '" + entry.path().string() + "'"), "libtorch"))
         << name;
   }
 }

@@ -17,40 +17,41 @@ std::vector<std::string> Command(std::vector<std::string> words) {
 }
 
 TEST(CommandLine, HelpNamesEveryVerb) {
-  const Finished help = Run(Command({"--help"}));
+  const Finished help = RunProgram(Command({"--help"}));
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* verb : {"run", "fit", "compare", "report", "status", "recipe", "plugin", "data", "store",
-                           "export", "doctor"}) {
+  for (const char* verb : {"run", "fit", "compare", "report", "status", "recipe", "plugin", "data",
+                           "store", "export", "doctor"}) {
     EXPECT_TRUE(absl::StrContains(help.output, std::string("  ") + verb)) << verb;
   }
 }
 
 TEST(CommandLine, PluginsAreListedAndDescribed) {
-  const Finished list = Run(Command({"plugin", "ls", "--json"}));
+  const Finished list = RunProgram(Command({"plugin", "ls", "--json"}));
   ASSERT_EQ(list.exit_code, 0) << list.output;
   const auto json = nlohmann::json::parse(list.output);
   EXPECT_GE(json["components"].size(), 10u);
   EXPECT_TRUE(json["passed_over"].empty()) << json["passed_over"].dump();
-  const Finished info = Run(Command({"plugin", "info", "int"}));
+  const Finished info = RunProgram(Command({"plugin", "info", "int"}));
   EXPECT_EQ(info.exit_code, 0);
   EXPECT_TRUE(absl::StrContains(info.output, "granularity")) << info.output;
-  const Finished unknown = Run(Command({"plugin", "info", "itn"}));
+  const Finished unknown = RunProgram(Command({"plugin", "info", "itn"}));
   EXPECT_EQ(unknown.exit_code, 4);
   EXPECT_TRUE(absl::StrContains(unknown.output, "itn")) << unknown.output;
 }
 
 TEST(CommandLine, EveryRecipeIsValid) {
   for (const char* name : {"quickstart", "smoke", "chen2025", "chen2025-mini"}) {
-    const Finished finished = Run(Command({"recipe", "validate", name}));
+    const Finished finished = RunProgram(Command({"recipe", "validate", name}));
     EXPECT_EQ(finished.exit_code, 0) << name << ": " << finished.output;
   }
 }
 
 TEST(CommandLine, BadInputHasItsOwnExitCode) {
-  EXPECT_EQ(Run(Command({})).exit_code, 2);
-  EXPECT_EQ(Run(Command({"nonsense"})).exit_code, 2);
-  EXPECT_EQ(Run(Command({"recipe", "validate", "no-such-recipe"})).exit_code, 3);
-  const Finished typo = Run(Command({"recipe", "validate", "smoke", "training.batch_seqences=4"}));
+  EXPECT_EQ(RunProgram(Command({})).exit_code, 2);
+  EXPECT_EQ(RunProgram(Command({"nonsense"})).exit_code, 2);
+  EXPECT_EQ(RunProgram(Command({"recipe", "validate", "no-such-recipe"})).exit_code, 3);
+  const Finished typo =
+      RunProgram(Command({"recipe", "validate", "smoke", "training.batch_seqences=4"}));
   EXPECT_EQ(typo.exit_code, 3);
   EXPECT_TRUE(absl::StrContains(typo.output, "batch_sequences")) << typo.output;
 }
@@ -58,9 +59,9 @@ TEST(CommandLine, BadInputHasItsOwnExitCode) {
 // A group size that does not divide the features is known before any training.
 TEST(CommandLine, GroupThatDoesNotDivideIsRefusedBeforeTraining) {
   TemporaryFolder folder;
-  const Finished finished = Run(Command({"run", (kRecipes / "smoke.toml").string(), "--store",
-                                         (folder.path() / "store").string(), "--jobs", "2",
-                                         "grid.main.options={group=[24]}"}));
+  const Finished finished = RunProgram(Command({"run", (kRecipes / "smoke.toml").string(),
+                                                "--store", (folder.path() / "store").string(),
+                                                "--jobs", "2", "grid.main.options={group=[24]}"}));
   EXPECT_EQ(finished.exit_code, 3) << finished.output;
   EXPECT_TRUE(absl::StrContains(finished.output, "24")) << finished.output;
   EXPECT_FALSE(fs::exists(folder.path() / "store" / "segments") &&
@@ -70,9 +71,10 @@ TEST(CommandLine, GroupThatDoesNotDivideIsRefusedBeforeTraining) {
 // The paper's grid is planned (parameter counts, FLOPs, time) without its data and never trained.
 TEST(CommandLine, PaperGridIsPlanned) {
   TemporaryFolder folder;
-  const Finished finished = Run(Command(
+  const Finished finished = RunProgram(Command(
       {"run", "chen2025", "--dry-run", "--json", "--store", (folder.path() / "store").string(),
-       "data={source=\"synthetic\", vocabulary=128256, train_tokens=1000000, validation_tokens=100000}"}));
+       "data={source=\"synthetic\", vocabulary=128256, train_tokens=1000000, "
+       "validation_tokens=100000}"}));
   ASSERT_EQ(finished.exit_code, 0) << finished.output;
   const auto plan = nlohmann::json::parse(finished.output, nullptr, false);
   ASSERT_TRUE(plan.is_object()) << finished.output.substr(0, 400);
@@ -95,8 +97,9 @@ TEST(CommandLine, CompareNeedsNoTraining) {
       }
     }
   }
-  const Finished finished = Run(Command({"compare", csv.string(), "--laws", "chinchilla,chinchilla-tied", "--target",
-                                         "loss", "--bootstraps", "50", "--json"}));
+  const Finished finished =
+      RunProgram(Command({"compare", csv.string(), "--laws", "chinchilla,chinchilla-tied",
+                          "--target", "loss", "--bootstraps", "50", "--json"}));
   ASSERT_EQ(finished.exit_code, 0) << finished.output;
   const auto json = nlohmann::json::parse(finished.output, nullptr, false);
   ASSERT_TRUE(json.is_object()) << finished.output;

@@ -75,7 +75,7 @@ struct Finished {
   std::string output;  // stdout and stderr
 };
 
-inline Finished Run(const std::vector<std::string>& command) {
+inline Finished RunProgram(const std::vector<std::string>& command) {
   TemporaryFolder folder;
   const int exit_code = Wait(Start(command, folder.path() / "log"));
   return {exit_code, ReadFile(folder.path() / "log")};
@@ -83,15 +83,18 @@ inline Finished Run(const std::vector<std::string>& command) {
 
 inline std::string Qatlas() { return (kPrograms / "qatlas").string(); }
 
-// Everything in a store that is a result, by path within the store: what two ways of getting there must agree in.
-// Timings, logs, event files (they hold the time of day) and the report's provenance are none.
+// Everything in a store that is a result, by path within the store: what two ways of getting there
+// must agree in. Timings, logs, event files (they hold the time of day) and the report's provenance
+// are none.
 inline std::map<std::string, std::string> Results(const fs::path& store) {
   std::map<std::string, std::string> files;
   for (const char* part : {"segments", "studies"}) {
     for (const auto& entry : fs::recursive_directory_iterator(store / part)) {
       if (!entry.is_regular_file()) continue;
       const std::string name = entry.path().filename().string();
-      if (name == "machine.json" || name == "log.txt" || absl::StartsWith(name, "events.out")) continue;
+      if (name == "machine.json" || name == "spec.json" || name == "log.txt" ||
+          absl::StartsWith(name, "events.out"))
+        continue;
       files[fs::relative(entry.path(), store).string()] = ReadFile(entry.path());
     }
   }

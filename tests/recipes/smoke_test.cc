@@ -1,5 +1,5 @@
-// The whole road with the real programs: train, decompose, fit, compare, report; killed, run again, and compared
-// byte for byte with an undisturbed run.
+// The whole road with the real programs: train, decompose, fit, compare, report; killed, run again,
+// and compared byte for byte with an undisturbed run.
 #include <signal.h>
 #include <unistd.h>
 
@@ -30,7 +30,7 @@ TEST(Smoke, DryRunWritesNothing) {
   TemporaryFolder folder;
   std::vector<std::string> command = RunCommand(folder.path() / "store");
   command.push_back("--dry-run");
-  const Finished finished = Run(command);
+  const Finished finished = RunProgram(command);
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
   EXPECT_TRUE(absl::StrContains(finished.output, "segments")) << finished.output;
   EXPECT_FALSE(fs::exists(folder.path() / "store"));
@@ -39,7 +39,7 @@ TEST(Smoke, DryRunWritesNothing) {
 TEST(Smoke, KilledAtSeededMomentsAndRunAgainGivesTheSameBytes) {
   TemporaryFolder folder;
   const fs::path undisturbed = folder.path() / "undisturbed";
-  const Finished whole = Run(RunCommand(undisturbed));
+  const Finished whole = RunProgram(RunCommand(undisturbed));
   ASSERT_EQ(whole.exit_code, 0) << whole.output;
   const auto expected = Results(undisturbed);
   EXPECT_TRUE(expected.count("studies/smoke/observations.csv"));
@@ -53,8 +53,8 @@ TEST(Smoke, KilledAtSeededMomentsAndRunAgainGivesTheSameBytes) {
   for (int attempt = 0; attempt < 12; ++attempt) {
     const pid_t sweep = Start(RunCommand(disturbed), folder.path() / "log");
     usleep(static_cast<useconds_t>(milliseconds(random)) * 1000);
-    // Every third time only the sweep dies, its workers live on; else all of them at once; and once it is
-    // asked politely.
+    // Every third time only the sweep dies, its workers live on; else all of them at once; and once
+    // it is asked politely.
     const int way = attempt % 3;
     if (way == 0) {
       kill(sweep, SIGKILL);
@@ -71,7 +71,7 @@ TEST(Smoke, KilledAtSeededMomentsAndRunAgainGivesTheSameBytes) {
     ++killed;
   }
   EXPECT_GE(killed, 3) << "the sweep ended too early to be disturbed";
-  const Finished last = Run(RunCommand(disturbed));
+  const Finished last = RunProgram(RunCommand(disturbed));
   ASSERT_EQ(last.exit_code, 0) << last.output;
 
   const auto found = Results(disturbed);
@@ -88,7 +88,7 @@ TEST(Smoke, KilledAtSeededMomentsAndRunAgainGivesTheSameBytes) {
   // Everything is there: nothing is trained a second time.
   std::vector<std::string> again = RunCommand(disturbed);
   again.push_back("--json");
-  const Finished rerun = Run(again);
+  const Finished rerun = RunProgram(again);
   EXPECT_EQ(rerun.exit_code, 0);
   const size_t brace = rerun.output.find('{');
   ASSERT_NE(brace, std::string::npos) << rerun.output;
