@@ -19,7 +19,7 @@ import torch.nn.functional as F
 SIZES = {
     # name: layers, width, ffn, heads, kv_heads
     "s": (4, 128, 384, 4, 4),  # 0.8M parameters in the blocks' linears
-    "m": (6, 256, 768, 8, 8),  # 4.5M... counted by the program below
+    "m": (6, 256, 768, 8, 8),  # 5.1M
 }
 
 
@@ -34,12 +34,17 @@ def fake_quantize(x, group, bits=4):
 
 
 class Linear(torch.nn.Linear):
-    group = 0
+    group = 64
+    weight_bits = 0  # 0: full precision
+    input_bits = 0
 
     def forward(self, x):
-        if self.group:
-            return F.linear(fake_quantize(x, self.group), fake_quantize(self.weight, self.group))
-        return F.linear(x, self.weight)
+        weight = self.weight
+        if self.weight_bits:
+            weight = fake_quantize(weight, self.group, self.weight_bits)
+        if self.input_bits:
+            x = fake_quantize(x, self.group, self.input_bits)
+        return F.linear(x, weight)
 
 
 class Block(torch.nn.Module):
@@ -96,10 +101,17 @@ class Llama(torch.nn.Module):
         logits = self.head(self.norm(x))
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 
-    def set_group(self, group):
-        for module in self.modules():
-            if isinstance(module, Linear):
-                module.group = group
+    def quantize(self, weight_bits, input_bits, group=64, fc2_input_bits=None, roles=None):
+        """Sets bits (0: full precision) of all linears, or of those of some roles."""
+        for block in self.blocks:
+            for role in ("qkv", "o", "fc1", "fc2"):
+                linear = getattr(block, role)
+                here = roles is None or role in roles
+                linear.group = group
+                linear.weight_bits = weight_bits if here else 0
+                linear.input_bits = input_bits if here else 0
+                if role == "fc2" and here and fc2_input_bits is not None:
+                    linear.input_bits = fc2_input_bits
 
 
 def make_step(model, compile_):
@@ -131,7 +143,8 @@ def main():
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     model = Llama(*SIZES[arguments.size], sequence=arguments.sequence)
-    model.set_group(64 if arguments.scheme == "w4a4" else 0)
+    if arguments.scheme == "w4a4":
+        model.quantize(4, 4, 64)
     step = make_step(model, arguments.compile)
     generator = torch.Generator().manual_seed(1)
 

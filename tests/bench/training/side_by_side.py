@@ -69,7 +69,9 @@ def run_ours(worker, size, scheme, threads, steps):
         spec = pathlib.Path(folder) / "spec.json"
         spec.write_text(json.dumps(segment(worker, size, scheme, threads, "")))
         out = subprocess.check_output([worker, "bench-step", spec, "--steps", str(steps)])
-    return json.loads(out.decode().strip().splitlines()[-1])
+    result = json.loads(out)
+    result.setdefault("peak_memory_mib", result.get("peak_memory_bytes", 0) / 2**20)
+    return result
 
 
 def run_pytorch(size, scheme, threads, steps, compiled):
