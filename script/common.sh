@@ -13,3 +13,9 @@ fail() {
 venv="${QATLAS_VENV:-$root/.venv}"
 torch_version=$(head -n 1 "$root/script/torch-version")
 jobs="${QATLAS_JOBS:-$(nproc)}"
+
+# A LibTorch that was named once (script/bootstrap --libtorch) is used until another one is.
+if [ -z "${QATLAS_LIBTORCH:-}" ] && [ -e "$root/build/libtorch" ]; then
+  QATLAS_LIBTORCH=$(cat "$root/build/libtorch")
+  export QATLAS_LIBTORCH
+fi

@@ -17,6 +17,10 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "framework/cli/session.h"
+#ifdef QATLAS_HAS_TRAINING
+#include "framework/runs/describe.h"
+#include "framework/runs/machine.h"
+#endif
 
 namespace qatlas::cli {
 namespace {
@@ -73,15 +77,15 @@ Finding Worker() {
   finding.advice = "to train, build with QATLAS_TRAINING=ON (script/build)";
   return finding;
 #else
-  const fs::path worker = Session::Worker();
-  if (access(worker.c_str(), X_OK) != 0) {
+  auto worker = runs::FindWorker("");
+  if (!worker.ok()) {
     finding.good = false;
-    finding.found = absl::StrCat(worker.string(), " is not there");
+    finding.found = std::string(worker.status().message());
     finding.advice = "build the target qatlas-train (script/build)";
     return finding;
   }
-  CommandResult version = Run({worker.string(), "--version"});
-  finding.found = absl::StrCat(worker.string(), ": ", absl::StripAsciiWhitespace(version.output));
+  CommandResult version = Run({*worker, "--version"});
+  finding.found = absl::StrCat(*worker, ": ", absl::StripAsciiWhitespace(version.output));
   if (version.exit_code != 0) {
     finding.good = false;
     finding.advice =
@@ -113,10 +117,13 @@ Finding Plugins(Session& session) {
 
 Finding Cpu() {
   Finding finding{"processor", true, "", ""};
-  std::string isa = "portable";
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) isa = "avx2";
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw")) isa = "avx512";
-  finding.found = absl::StrCat(std::thread::hardware_concurrency(), " cores, kernels for ", isa);
+  finding.found = absl::StrCat(std::thread::hardware_concurrency(), " cores");
+#ifdef QATLAS_HAS_TRAINING
+  auto machine = runs::ResolveMachine("cpu", "auto");
+  if (!machine.ok()) return {"processor", false, std::string(machine.status().message()), ""};
+  absl::StrAppend(&finding.found, ", kernels for ", machine->isa, ", computes in ",
+                  machine->precision);
+#endif
   return finding;
 }
 

@@ -78,21 +78,23 @@ int Run(Session& session, const Arguments& arguments) {
   const runs::Store store(arguments.store);
   if (absl::Status status = store.Create(); !status.ok()) return session.Fail(kFailed, status);
   ProgressView progress(isatty(STDERR_FILENO) != 0);
-  auto facts = runs::PrepareData(
-      recipe->data, store, [&progress](const data::Progress& stage) { progress.OnData(stage); });
-  if (!facts.ok()) return session.Fail(CodeOf(facts.status()), facts.status());
-  runs::PlanOptions plan_options = OptionsOfPlan(session, arguments, true);
-  plan_options.data = *facts;
-  auto plan = runs::MakePlan(*recipe, store, plan_options);
+  // The plan is checked (components, sites, memory, disk) before minutes go into tokens.
+  auto plan = runs::MakePlan(*recipe, store, OptionsOfPlan(session, arguments, true));
   if (!plan.ok()) return session.Fail(CodeOf(plan.status()), plan.status());
-  if (absl::Status status = runs::WriteStudyPlan(*plan, store); !status.ok()) {
-    return session.Fail(kFailed, status);
-  }
   runs::ExecuteOptions execute;
   execute.jobs = jobs;
   execute.plugin_path = session.plugin_path;
+  if (absl::Status status = runs::CheckDisk(*plan, store, execute); !status.ok()) {
+    return session.Fail(kFailed, status);
+  }
+  if (auto workers = runs::Workers(*plan, execute); !workers.ok()) {
+    return session.Fail(kFailed, workers.status());
+  }
   auto report = runs::Execute(*plan, store, execute, &progress);
   if (!report.ok()) return session.Fail(CodeOf(report.status()), report.status());
+  auto facts = runs::LookUpData(recipe->data, store);
+  if (!facts.ok()) return session.Fail(CodeOf(facts.status()), facts.status());
+  plan->data = *facts;
 
   // What is finished is worth showing, also when the rest is not.
   if (absl::Status status = runs::WriteStudyResults(*plan, store); !status.ok()) {

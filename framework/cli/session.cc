@@ -21,8 +21,6 @@ std::filesystem::path Session::ProgramFolder() {
   return std::filesystem::path(plugin::ExecutablePath()).parent_path();
 }
 
-std::filesystem::path Session::Worker() { return ProgramFolder() / "qatlas-train"; }
-
 std::vector<std::filesystem::path> Session::RecipeFolders() {
   // An install keeps them in share/qatlas/recipes; a build tree links that folder to the sources.
   return {ProgramFolder().parent_path() / "share" / "qatlas" / "recipes"};

@@ -38,9 +38,8 @@ class Session {
   // The plugins of the search path, scanned once, manifests only. Errors: a search path that cannot
   // be.
   absl::StatusOr<const plugin::Catalog*> Catalog();
-  // The folder of this program, of the install's recipes, and of the worker.
+  // The folder of this program, and of the install's recipes.
   static std::filesystem::path ProgramFolder();
-  static std::filesystem::path Worker();
   static std::vector<std::filesystem::path> RecipeFolders();
 
   // Prints "error: …" to stderr (as {"error": …} to stdout under --json) and returns the code.

@@ -25,6 +25,7 @@ struct Arguments {
   std::string recipe;
   std::string run;
   std::string output;
+  std::string device = "cpu";
   std::vector<std::string> overrides;
   runs::GcOptions gc;
   bool drop_finals = false;
@@ -128,6 +129,7 @@ int Export(Session& session, const Arguments& arguments) {
   if (absl::Status status = CheckStore(store); !status.ok()) return session.Fail(kFailed, status);
   runs::PlanOptions options;
   options.describe = false;
+  options.device = arguments.device;
   options.plugin_path = session.plugin_path;
   auto plan = runs::MakePlan(*recipe, store, options);
   if (!plan.ok()) return session.Fail(kBadInput, plan.status());
@@ -175,6 +177,11 @@ void AddStoreVerbs(CLI::App& app, Session& session) {
   exporter->add_option("RUN", arguments.run, "Name of a run, as `qatlas status` lists it")
       ->required();
   exporter->add_option("OUTPUT", arguments.output, "Folder to write to")->required();
+  exporter
+      ->add_option("--device", arguments.device,
+                   "Device that the run was trained on: cpu, cuda or auto")
+      ->check(CLI::IsMember({"cpu", "cuda", "auto"}))
+      ->capture_default_str();
   exporter->add_option("OVERRIDES", arguments.overrides, "key.path=value, as for `run`");
   for (CLI::App* verb : {ls, gc, exporter}) {
     verb->add_option("--store", arguments.store, "Folder of the store")

@@ -15,7 +15,7 @@ add_compile_options(-Wall -Wextra -Werror)
 # Results must not depend on the compiler's liking for fused multiply-add.
 add_compile_options(-ffp-contract=off)
 if(QATLAS_SANITIZE)
-  add_compile_options(-fsanitize=${QATLAS_SANITIZE} -fno-omit-frame-pointer)
+  add_compile_options(-fsanitize=${QATLAS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${QATLAS_SANITIZE})
 endif()
 

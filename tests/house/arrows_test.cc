@@ -190,6 +190,8 @@ TEST(Arrows, NoLibTorchOutsideItsRooms) {
   const fs::path build = QATLAS_TEST_BUILD;
   const fs::path program = build / "bin" / "qatlas";
   ASSERT_TRUE(fs::exists(program));
+  ASSERT_TRUE(absl::StrContains(Output("readelf -d '" + program.string() + "'"), "libstdc++"))
+      << "readelf does not answer";
   EXPECT_FALSE(absl::StrContains(Output("readelf -d '" + program.string() + "'"), "libtorch"));
   EXPECT_FALSE(absl::StrContains(Output("readelf -d '" + program.string() + "'"), "libc10"));
   int libraries = 0;
@@ -199,6 +201,7 @@ TEST(Arrows, NoLibTorchOutsideItsRooms) {
     ++libraries;
     const std::string symbols =
         Output("nm -u --demangle '" + entry.path().string() + "' 2>/dev/null");
+    EXPECT_TRUE(absl::StrContains(symbols, "std::")) << "nm does not answer for " << name;
     for (const char* prefix : {" at::", " c10::", " torch::", " caffe2::"}) {
       EXPECT_FALSE(absl::StrContains(symbols, prefix)) << name << " uses LibTorch";
     }

@@ -106,5 +106,66 @@ TEST(CommandLine, CompareNeedsNoTraining) {
   EXPECT_EQ(json["ranking"].size(), 2u);
 }
 
+TEST(CommandLine, DoctorFindsTheWorkerAndThePlugins) {
+  const Finished doctor = RunProgram(Command({"doctor", "--json"}));
+  const auto findings = nlohmann::json::parse(doctor.output, nullptr, false);
+  ASSERT_TRUE(findings.is_array()) << doctor.output;
+  for (const auto& finding : findings) {
+    if (finding["what"] == "training worker" || finding["what"] == "plugins") {
+      EXPECT_TRUE(finding["good"]) << finding.dump();
+    }
+  }
+}
+
+// One tiny study through every verb that reads a store.
+TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
+  TemporaryFolder folder;
+  const std::string store = (folder.path() / "store").string();
+  std::vector<std::string> words = {(kRecipes / "smoke.toml").string(),
+                                    "grid.main.models=[\"a\"]",
+                                    "grid.main.tokens=[32768]",
+                                    "grid.main.seeds=[1]",
+                                    "grid.parts.tokens=[32768]",
+                                    "grid.parts.seeds=[1]",
+                                    "grid.parts.parts=[\"weights\"]",
+                                    "grid.learned.tokens=[32768]",
+                                    "--store",
+                                    store};
+  auto with = [&words](std::vector<std::string> front, std::vector<std::string> back = {}) {
+    front.insert(front.end(), words.begin(), words.end());
+    front.insert(front.end(), back.begin(), back.end());
+    return Command(front);
+  };
+  const Finished run = RunProgram(with({"run"}));
+  ASSERT_EQ(run.exit_code, 0) << run.output;
+  const Finished status = RunProgram(with({"status"}, {"--json"}));
+  ASSERT_EQ(status.exit_code, 0) << status.output;
+  EXPECT_TRUE(absl::StrContains(status.output, "finished"));
+
+  const std::string out = (folder.path() / "out").string();
+  std::vector<std::string> overrides(words.begin() + 1, words.end() - 2);
+  std::vector<std::string> exported = {"export", words[0], "a-32768-wa_group=16-cooldown-s1", out};
+  exported.insert(exported.end(), overrides.begin(), overrides.end());
+  exported.insert(exported.end(), {"--store", store});
+  const Finished done = RunProgram(Command(exported));
+  EXPECT_EQ(done.exit_code, 0) << done.output;
+  EXPECT_TRUE(fs::exists(fs::path(out) / "quantized.safetensors"));
+  EXPECT_TRUE(fs::exists(fs::path(out) / "merged.safetensors"));
+  exported[2] = "a-32768-no-such-run";
+  EXPECT_EQ(RunProgram(Command(exported)).exit_code, 3);
+
+  const Finished ls = RunProgram(Command({"store", "ls", "--json", "--store", store}));
+  ASSERT_EQ(ls.exit_code, 0) << ls.output;
+  const auto before = nlohmann::json::parse(ls.output);
+  EXPECT_GT(before["checkpoint_bytes"], 0);
+  const Finished gc = RunProgram(
+      Command({"store", "gc", "--drop-finals", "--drop-forks", "--json", "--store", store}));
+  ASSERT_EQ(gc.exit_code, 0) << gc.output;
+  EXPECT_GT(nlohmann::json::parse(gc.output)["bytes"], 0);
+  // Results stay: the report is written again from them.
+  const Finished report = RunProgram(with({"report"}));
+  EXPECT_EQ(report.exit_code, 0) << report.output;
+}
+
 }  // namespace
 }  // namespace qatlas::testing
