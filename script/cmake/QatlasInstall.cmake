@@ -10,7 +10,7 @@ endif()
 set_target_properties(${qatlas_programs} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 install(TARGETS ${qatlas_programs} EXPORT QatlasTargets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
-get_property(plugins GLOBAL PROPERTY QATLAS_PLUGIN_TARGETS)
+get_property(plugins GLOBAL PROPERTY QATLAS_INSTALLED_PLUGINS)
 set(plugin_folder "${CMAKE_INSTALL_LIBDIR}/qatlas/plugins")
 if(NOT CMAKE_INSTALL_LIBDIR STREQUAL "lib")
   # The programs look beside themselves, in ../lib/qatlas/plugins, wherever they are moved to.

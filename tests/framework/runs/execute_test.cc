@@ -166,6 +166,10 @@ TEST_F(ExecuteTest, ExitCodesWithoutAWordAreStillReasons) {
   EXPECT_THAT(MustRun(Recipe({20})).outcomes[0].why, HasSubstr("io: exit code 5"));
   setenv("FAKE_SCRIPT", R"([{"when": {"end_step": 15}, "do": "exit", "code": 42}])", 1);
   EXPECT_THAT(MustRun(Recipe({20})).outcomes[0].why, HasSubstr("protocol: exit code 42"));
+  setenv("FAKE_SCRIPT", R"([{"when": {"end_step": 15}, "do": "exit", "code": 6}])", 1);
+  EXPECT_THAT(MustRun(Recipe({20})).outcomes[0].why, HasSubstr("plugin: exit code 6"));
+  unsetenv("FAKE_SCRIPT");
+  EXPECT_EQ(MustRun(Recipe({20})).failed, 0) << "tried again";
 }
 
 TEST_F(ExecuteTest, ASignalStopsCleanlyAndTheNextRunGoesOn) {

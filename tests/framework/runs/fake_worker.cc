@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -87,10 +88,26 @@ int Describe(const std::string& path) {
         std::fprintf(stderr, "site 0.fc1.weight: group 5 does not divide 8\n");
         return 3;
       }
+      if (rule.quantizer.component == "missing") {
+        std::fprintf(stderr, "qatlas-train: there is no quantizer 'missing'\n");
+        return 6;
+      }
     }
     json sites = json::array();
+    json nominal_bits, nominal_group;
+    if (!spec.trajectory.rules.empty()) {
+      // "outside" names its options otherwise: levels and run.
+      const auto& values = spec.trajectory.rules[0].quantizer.options.values;
+      const bool outside = values.count("levels") != 0;
+      nominal_bits = outside ? std::log2(std::get<int64_t>(values.at("levels")))
+                             : std::get<int64_t>(values.at("bits"));
+      nominal_group = outside ? std::get<int64_t>(values.at("run")) : 0;
+    }
     for (const char* operand : {"weight", "input"}) {
-      sites.push_back({{"site", std::string("0.fc1.") + operand},
+      sites.push_back({{"role", "fc1"},
+                       {"nominal_bits", nominal_bits},
+                       {"nominal_group", nominal_group},
+                       {"site", std::string("0.fc1.") + operand},
                        {"operand", operand},
                        {"in_features", 8},
                        {"out_features", 16},
@@ -212,13 +229,8 @@ int Run(const fs::path& folder) {
     if (pause.count() > 0) std::this_thread::sleep_for(pause);
   }
   WriteFile(folder / "checkpoint.safetensors", json{{"step", step}, {"state", state}}.dump());
-  json result = {{"id", spec.id},
-                 {"begin_step", spec.begin_step},
-                 {"end_step", spec.end_step},
-                 {"train_loss_smoothed", 2.0},
-                 {"state", state},
-                 {"validation", nullptr},
-                 {"counts", Counts(spec)}};
+  json result = {{"id", spec.id},  {"end_step", spec.end_step}, {"train_loss_smoothed", 2.0},
+                 {"state", state}, {"validation", nullptr},     {"counts", Counts(spec)}};
   if (spec.evaluate) {
     // Losses of four sequences: hard ones are hard for every run, the gap differs a little.
     const double gap = spec.trajectory.rules.empty() ? 0 : .25;

@@ -47,6 +47,24 @@ TEST_F(ObservationsTest, RowsHaveLossesPairedOverSequences) {
   EXPECT_THAT(pairs[0].differences, ElementsAre(.25, .25, .5, .5));
 }
 
+TEST_F(ObservationsTest, QuantizersSayWhatTheRecipeCannotName) {
+  auto recipe = Recipe({20}, 2);
+  recipe::SchemeVariant& scheme = recipe.schemes[1];
+  scheme.rules[0].quantizer.component = "outside";
+  scheme.rules[0].quantizer.options.values = {{"levels", int64_t{8}}, {"run", int64_t{2}}};
+  scheme.weight_bits = scheme.input_bits = std::nullopt;
+  scheme.group = std::nullopt;
+  MustRun(recipe);
+  const observe::Table table = GatherObservations(MustPlan(recipe), store_).value();
+  EXPECT_EQ(table.NumberAt(1, "weight_bits"), 3);
+  EXPECT_EQ(table.NumberAt(1, "input_bits"), 3);
+  EXPECT_EQ(table.NumberAt(1, "fc2_input_bits"), 3);
+  EXPECT_EQ(table.NumberAt(1, "G"), 2);
+  EXPECT_EQ(table.TextAt(1, "precision"), "W3A3");
+  EXPECT_TRUE(std::isnan(table.NumberAt(0, "weight_bits")));
+  EXPECT_TRUE(std::isnan(table.NumberAt(0, "G")));
+}
+
 TEST_F(ObservationsTest, FailedRunsAppearWithTheirReason) {
   setenv("FAKE_SCRIPT", R"([{"when": {"end_step": 30}, "do": "nan", "at": 17},
                             {"when": {"end_step": 20, "quantized": true}, "do": "nan"}])",

@@ -217,6 +217,37 @@ TEST_F(PlanTest, TheWorkersComplaintsComeBeforeTraining) {
   EXPECT_THAT(std::string(plan.status().message()), HasSubstr("group 5 does not divide 8"));
 }
 
+TEST_F(PlanTest, APluginThatCannotBeUsedIsNoErrorOfTheRecipe) {
+  auto recipe = Recipe({20});
+  recipe.schemes[1].rules[0].quantizer.component = "missing";
+  const absl::StatusOr<Plan> plan = MakePlan(recipe, store_, Planning());
+  EXPECT_TRUE(absl::IsFailedPrecondition(plan.status())) << plan.status();
+  EXPECT_EQ(plan.status().message(), "there is no quantizer 'missing'");
+}
+
+TEST_F(PlanTest, RebuiltPluginsAreAskedAgain) {
+  const std::filesystem::path plugins = folder_ / "plugins";
+  std::filesystem::create_directories(plugins);
+  std::ofstream(plugins / "quantizer-x.so") << "one";
+  PlanOptions options = Planning();
+  options.plugin_path = {plugins.string()};
+  options.describe_options.keep = true;
+  MustPlan(Recipe({20}), options);
+  MustPlan(Recipe({20}), options);
+  EXPECT_EQ(Log("describe").size(), 1u);
+  std::ofstream(plugins / "quantizer-x.so") << "three";
+  MustPlan(Recipe({20}), options);
+  EXPECT_EQ(Log("describe").size(), 2u);
+  std::filesystem::last_write_time(
+      plugins / "quantizer-x.so",
+      std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  MustPlan(Recipe({20}), options);
+  EXPECT_EQ(Log("describe").size(), 3u);
+  std::ofstream(plugins / "notes.txt") << "nothing of the worker's";
+  MustPlan(Recipe({20}), options);
+  EXPECT_EQ(Log("describe").size(), 3u);
+}
+
 TEST_F(PlanTest, BudgetsBeyondTheDataAreRefusedWithTheirEpochs) {
   MustRun(Recipe({20}));  // prepares the data: 2000 tokens
   auto recipe = Recipe({20, 400});

@@ -16,6 +16,8 @@
 namespace qatlas::runs {
 namespace {
 
+using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
@@ -105,9 +107,8 @@ TEST_F(StoreTest, LeftoversOfKilledProcessesGo) {
   for (const auto& entry : std::filesystem::directory_iterator(store_.SegmentFolder(id))) {
     names.insert(entry.path().filename().string());
   }
-  EXPECT_THAT(names,
-              ::testing::ElementsAre("checkpoint.safetensors", "events.out.tfevents.123.qatlas",
-                                     "log.txt", "machine.json", "result.json", "spec.json"));
+  EXPECT_THAT(names, ElementsAre("checkpoint.safetensors", "events.out.tfevents.123.qatlas",
+                                 "log.txt", "machine.json", "result.json", "spec.json"));
   const auto study = store_.StudyFolder("test");
   for (const char* name : {"plan.json.Ab12Cd", "runs.json.Zz9999"}) {
     std::ofstream(study / name) << "x";
@@ -120,11 +121,53 @@ TEST_F(StoreTest, LeftoversOfKilledProcessesGo) {
   EXPECT_TRUE(std::filesystem::exists(study / "runs.json.Zz9999")) << "somebody may be writing it";
 }
 
-TEST_F(StoreTest, DamagedSegmentsAreNamed) {
+TEST_F(StoreTest, ADamagedSegmentIsNamedAndTrainedAgain) {
   MustRun(Recipe({20}));
-  const std::string id = MustPlan(Recipe({20})).segments[0].spec.id;
+  const Plan before = MustPlan(Recipe({20}));
+  const std::string id = before.segments[before.runs[1].segments.back()].spec.id;
+  const std::string result = ReadFile(store_.SegmentFolder(id) / kResultFile);
   std::ofstream(store_.SegmentFolder(id) / kSpecFile) << "{";
-  EXPECT_THAT(std::string(store_.List().status().message()), HasSubstr(id));
+  EXPECT_FALSE(store_.Finished(id));
+  EXPECT_THAT(store_.List().value(), SizeIs(2));
+  EXPECT_THAT(Gc(store_, GcOptions())->damaged, ElementsAre(HasSubstr(id)));
+  const Plan plan = MustPlan(Recipe({20}));
+  EXPECT_THAT(plan.notes, Contains(HasSubstr(absl::StrCat("segment ", id, " is damaged"))));
+  EXPECT_TRUE(GetStatus(plan, store_).ok());
+  EXPECT_EQ(MustRun(Recipe({20})).trained, 1);
+  EXPECT_EQ(ReadFile(store_.SegmentFolder(id) / kResultFile), result);
+  EXPECT_EQ(ReadFile(store_.WorkFolder("damaged-" + id) / kSpecFile), "{");
+  EXPECT_THAT(store_.List().value(), SizeIs(3));
+  // A copy under another name is nobody's segment.
+  std::filesystem::copy(store_.SegmentFolder(id), store_.SegmentFolder("copy"));
+  std::vector<std::string> damaged;
+  EXPECT_THAT(store_.List(&damaged).value(), SizeIs(3));
+  EXPECT_THAT(damaged, ElementsAre(HasSubstr("somebody renamed or copied the folder")));
+}
+
+TEST_F(StoreTest, RecipesOfOneNameDoNotFreeEachOthersCheckpoints) {
+  MustRun(Recipe({20}, 3));
+  const std::string first = ReadFile(store_.StudyFolder("test") / "plan.json");
+  auto other = Recipe({20}, 2, {5});
+  MustRun(other);
+  EXPECT_NE(ReadFile(store_.StudyFolder("test") / "plan.json"), first);
+  EXPECT_THAT(Gc(store_, GcOptions())->freed, IsEmpty());
+  const Study study = ReadStudy(store_, "test").value();
+  EXPECT_THAT(study.segments, SizeIs(4 + 3));
+  EXPECT_THAT(ListStudies(store_), ElementsAre("test"));
+  std::filesystem::path kept;
+  for (const auto& entry : std::filesystem::directory_iterator(store_.StudyFolder("test"))) {
+    if (entry.path().filename().string().rfind("plan-", 0) == 0) kept = entry.path();
+  }
+  EXPECT_EQ(ReadFile(kept), first);
+  EXPECT_EQ(kept.filename().string(),
+            absl::StrCat("plan-", ShortHash(first).substr(0, 8), ".json"));
+  // The same recipe again writes nothing new.
+  MustRun(other);
+  EXPECT_THAT(ReadStudy(store_, "test")->segments, SizeIs(7));
+  std::ofstream(kept) << "{";
+  EXPECT_TRUE(absl::IsDataLoss(Gc(store_, GcOptions()).status())) << "it might need anything";
+  std::filesystem::remove(kept);
+  EXPECT_THAT(Gc(store_, GcOptions())->freed, SizeIs(4));
 }
 
 TEST_F(StoreTest, GcFreesWhatNothingNeeds) {
@@ -142,6 +185,12 @@ TEST_F(StoreTest, GcFreesWhatNothingNeeds) {
   // The recipe shrinks to the larger budget: the smaller one's finals and its fork are free, since
   // the trunk goes on from 15 to 30.
   MustRun(Recipe({40}, 3));
+  EXPECT_THAT(Gc(store_, GcOptions()).value().freed, IsEmpty()) << "its earlier plan is kept";
+  for (const auto& entry : std::filesystem::directory_iterator(store_.StudyFolder("test"))) {
+    if (entry.path().filename().string().rfind("plan-", 0) == 0) {
+      std::filesystem::remove(entry.path());
+    }
+  }
   report = Gc(store_, GcOptions()).value();
   EXPECT_THAT(report.freed, SizeIs(4));
   EXPECT_GT(report.bytes, 0);

@@ -110,7 +110,7 @@ TEST(LossTrackerTest, SmoothsAndNoticesDivergence) {
   for (int i = 1; i <= 6; ++i) ASSERT_TRUE(losses.Add(i, i, 1).ok());
   EXPECT_EQ(losses.Smoothed(), (3 + 4 + 5 + 6) / 4.0);
   LossTracker restored(4);
-  ASSERT_TRUE(restored.Restore(losses.State()).ok());
+  ASSERT_TRUE(restored.Restore(losses.State(), 6).ok());
   EXPECT_EQ(restored.Smoothed(), losses.Smoothed());
   // Both end at the same step.
   int64_t ended[2] = {0, 0};
@@ -129,7 +129,23 @@ TEST(LossTrackerTest, SmoothsAndNoticesDivergence) {
   for (int64_t step = 0; step < 400; ++step) ASSERT_TRUE(calm.Add(step, 3 - .001 * step, 1).ok());
   EXPECT_EQ(FailureKind(calm.Add(400, std::nan(""), 1)), "nan");
   EXPECT_EQ(FailureKind(calm.Add(400, 1, INFINITY)), "nan");
-  EXPECT_FALSE(calm.Restore(at::ones({1}, at::kDouble)).ok());
+  EXPECT_FALSE(calm.Restore(at::ones({1}, at::kDouble), 6).ok());
+}
+
+TEST(LossTrackerTest, AStateDoesNotDependOnItsWindow) {
+  LossTracker narrow(2), wide(60);
+  for (int64_t step = 1; step <= 80; ++step) {
+    ASSERT_TRUE(narrow.Add(step, 1. / static_cast<double>(step), 1).ok());
+    ASSERT_TRUE(wide.Add(step, 1. / static_cast<double>(step), 1).ok());
+  }
+  EXPECT_TRUE(at::equal(narrow.State(), wide.State()));
+  LossTracker restored(60);
+  ASSERT_TRUE(restored.Restore(narrow.State(), 80).ok());
+  EXPECT_EQ(restored.Smoothed(), wide.Smoothed());
+  // Fewer losses than the window wants: no mean, not a mean over fewer.
+  ASSERT_TRUE(restored.Restore(narrow.State().slice(0, 0, 3 + 59), 80).ok());
+  EXPECT_TRUE(std::isnan(restored.Smoothed()));
+  EXPECT_FALSE(restored.Restore(narrow.State(), 79).ok()) << "more losses than steps";
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -157,6 +158,27 @@ TEST(ProgramTest, KilledAtAnyMomentItEndsWithTheSameBytes) {
   EXPECT_GT(nlohmann::json::parse(bench.output)["tokens_per_second"].get<double>(), 0);
 }
 
+TEST(ProgramTest, SaysItsVersionsInOneLine) {
+  ScratchFolder folder;
+  const Ended version = Start(folder, {"--version"});
+  EXPECT_EQ(version.exit_code, 0) << version.errors;
+  EXPECT_EQ(version.output.rfind("qatlas-train ", 0), 0u) << version.output;
+  EXPECT_TRUE(absl::StrContains(version.output, ", LibTorch " QATLAS_TORCH_VERSION "\n"));
+  EXPECT_EQ(std::count(version.output.begin(), version.output.end(), '\n'), 1);
+}
+
+TEST(ProgramTest, AVocabularyTooSmallIsFoundBeforeCalibration) {
+  ScratchFolder folder;
+  recipe::SegmentSpec spec = Spec(folder, 4);  // lsq calibrates
+  spec.trajectory.model.options.values["vocabulary"] = int64_t{32};
+  WriteSpec(folder / "small", spec);
+  const Ended small = Start(folder, {"run", folder / "small"});
+  EXPECT_EQ(small.exit_code, 3);
+  EXPECT_TRUE(
+      absl::StrContains(small.errors, "the data has a vocabulary of 64, the model one of 32; give"))
+      << small.errors;
+}
+
 TEST(ProgramTest, SaysWhatIsWrongAndEndsAccordingly) {
   ScratchFolder folder;
   EXPECT_EQ(Start(folder, {"run", folder / "none"}).exit_code, 3);
@@ -173,7 +195,23 @@ TEST(ProgramTest, SaysWhatIsWrongAndEndsAccordingly) {
 
   spec.trajectory.rules = {Rule("*", "unheard-of", {})};
   WriteSpec(folder / "unknown", spec);
-  EXPECT_TRUE(absl::StrContains(Start(folder, {"run", folder / "unknown"}).errors, "unheard-of"));
+  const Ended unknown = Start(folder, {"run", folder / "unknown"});
+  EXPECT_EQ(unknown.exit_code, 6);
+  EXPECT_TRUE(absl::StrContains(unknown.errors, "unheard-of")) << unknown.errors;
+  EXPECT_EQ(nlohmann::json::parse(Bytes(folder / "unknown/failed.json"))["kind"], "plugin");
+  std::ofstream(folder / "unknown/specs.json") << nlohmann::json::array({spec.ToJson()});
+  const Ended asked = Start(folder, {"describe", folder / "unknown/specs.json"});
+  EXPECT_EQ(asked.exit_code, 6);
+  EXPECT_TRUE(absl::StrContains(asked.errors, "segment 0: ")) << asked.errors;
+
+  spec.trajectory.rules = {Rule("*.*.weight", "int", {{{"bits", int64_t{4}}}})};
+  spec.trajectory.rules[0].quantizer.options.values["bits"] = "four";
+  WriteSpec(folder / "option", spec);
+  EXPECT_EQ(Start(folder, {"run", folder / "option"}).exit_code, 3);
+  spec.trajectory.rules[0] = Rule("*.*.weight", "int", {{{"bits", int64_t{4}}}});
+  spec.trajectory.rules[0].quantizer.numerics += 1;
+  WriteSpec(folder / "numerics", spec);
+  EXPECT_EQ(Start(folder, {"run", folder / "numerics"}).exit_code, 6);
 
   spec.trajectory.rules.clear();
   spec.trajectory.peak_learning_rate = 1e30;

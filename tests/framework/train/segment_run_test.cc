@@ -106,8 +106,74 @@ TEST(SegmentRunTest, CuttingATrajectoryIntoSegmentsChangesNoNumber) {
   ASSERT_TRUE(RunTiny(folder.path(), second).ok());
   nlohmann::json a = Json(folder / whole.id / "result.json");
   nlohmann::json b = Json(folder / second.id / "result.json");
-  for (const char* key : {"id", "begin_step"}) a.erase(key), b.erase(key);
+  a.erase("id"), b.erase("id");
   EXPECT_EQ(a, b);
+  EXPECT_EQ(Json(folder / whole.id / "machine.json")["begin_step"], 0);
+  EXPECT_EQ(Json(folder / second.id / "machine.json")["begin_step"], 4);
+}
+
+TEST(SegmentRunTest, TheSmoothedLossDoesNotDependOnWhoseCheckpointWasFound) {
+  ScratchFolder folder;
+  recipe::SegmentSpec whole = TinySpec(44);
+  whole.evaluation.smoothing_tokens = 42 * 24;
+  whole.id += "-whole";
+  ASSERT_TRUE(RunTiny(folder.path(), whole).ok());
+  recipe::SegmentSpec first = TinySpec(40);
+  first.evaluation.smoothing_tokens = 24;
+  ASSERT_TRUE(RunTiny(folder.path(), first).ok());
+  recipe::SegmentSpec second = whole;
+  second.begin_step = 40;
+  second.start_checkpoint = folder / first.id / "checkpoint.safetensors";
+  second.id = "second";
+  ASSERT_TRUE(RunTiny(folder.path(), second).ok());
+  EXPECT_EQ(Json(folder / whole.id / "result.json")["train_loss_smoothed"],
+            Json(folder / second.id / "result.json")["train_loss_smoothed"]);
+  whole.evaluation.smoothing_tokens = (kLossHistory + 1) * 24;
+  EXPECT_TRUE(absl::StrContains(CheckSpec(whole).message(), "smoothing_tokens"));
+}
+
+TEST(SegmentRunTest, QuantizersAreToldHowLongTrainingLasts) {
+  using Told = std::vector<std::pair<int64_t, int64_t>>;
+  ScratchFolder folder;
+  const auto run = [&](const recipe::SegmentSpec& spec) {
+    testing::watched_steps.clear();
+    testing::watched_totals.clear();
+    const absl::Status status = RunTiny(folder.path(), spec);
+    EXPECT_TRUE(status.ok()) << status;
+    Told told;
+    for (const StepInfo& info : testing::watched_steps) {
+      told.emplace_back(info.step, info.total_steps);
+    }
+    return told;
+  };
+  // A trunk without an end.
+  recipe::SegmentSpec trunk = TinySpec(3);
+  trunk.trajectory.schedule.back().end = int64_t{1} << 53;
+  trunk.trajectory.rules = {Rule("0.fc1.weight", "watched")};
+  Identify(&trunk);
+  EXPECT_EQ(run(trunk), (Told{{0, 0}, {1, 0}, {2, 0}}));
+  EXPECT_EQ(testing::watched_totals, std::vector<int64_t>({0}));
+  // A cooldown that goes on with the same quantizer.
+  recipe::SegmentSpec cooldown = trunk;
+  cooldown.trajectory.schedule = {{recipe::SchedulePiece::Shape::kLinear, 3, 5, 1, 0}};
+  cooldown.trajectory.start = "trunk";
+  cooldown.trajectory.start_step = cooldown.begin_step = 3;
+  cooldown.end_step = 5;
+  cooldown.start_checkpoint = folder / trunk.id / "checkpoint.safetensors";
+  Identify(&cooldown);
+  EXPECT_EQ(run(cooldown), (Told{{3, 5}, {4, 5}}));
+  EXPECT_EQ(testing::watched_totals, std::vector<int64_t>({5}));
+  // One that is attached there.
+  cooldown.trajectory.rules = {Rule("0.fc1.weight", "watched", 3)};
+  Identify(&cooldown);
+  EXPECT_EQ(run(cooldown), (Told{{0, 2}, {1, 2}}));
+  EXPECT_EQ(testing::watched_totals, std::vector<int64_t>({2}));
+  // Trained past the end of its schedule.
+  recipe::SegmentSpec past = trunk;
+  past.trajectory.schedule.back().end = 4;
+  past.end_step = 5;
+  Identify(&past);
+  EXPECT_EQ(run(past), (Told{{0, 4}, {1, 4}, {2, 4}, {3, 4}, {4, 0}}));
 }
 
 TEST(SegmentRunTest, ForkStartsFreshQuantizersOnTheParentsWeights) {

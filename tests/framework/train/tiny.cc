@@ -33,6 +33,8 @@ absl::StatusOr<QuantizerComponent> TinyComponents::MakeQuantizer(const recipe::C
     result.quantizer = std::make_shared<AbsMaxQuantizer>(bits);
   } else if (use.component == "lossy") {
     result.quantizer = std::make_shared<LossyQuantizer>(bits);
+  } else if (use.component == "watched") {
+    result.quantizer = std::make_shared<WatchedQuantizer>(bits);
   } else if (use.component == "step") {
     result.quantizer = std::make_shared<StepQuantizer>(0, 0);
   } else if (use.component == "noisy") {

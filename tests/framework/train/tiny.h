@@ -26,12 +26,16 @@ inline constexpr int64_t kVocabulary = 23;
 // steps), "adapter" (owns the linear and frees the weight: frozen base plus a trained delta, with a
 // penalty), "picky" (its Check wants in = 6), "lossy" (does not
 // decode to itself), "noisy" (adds noise from ATen's generator in
-// training), "poison" (NaN in the third training step).
+// training), "poison" (NaN in the third training step), "watched" (notes what it is told below).
 class TinyComponents : public Components {
  public:
   absl::StatusOr<std::unique_ptr<ModelBuilder>> MakeModel(const recipe::ComponentUse& use) override;
   absl::StatusOr<QuantizerComponent> MakeQuantizer(const recipe::ComponentUse& use) override;
 };
+
+// What "watched" quantizers were told after each step, and on attaching.
+inline std::vector<StepInfo> watched_steps;
+inline std::vector<int64_t> watched_totals;
 
 recipe::ResolvedRule Rule(const std::string& sites, const std::string& quantizer, int64_t bits = 4);
 

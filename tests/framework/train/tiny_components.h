@@ -240,6 +240,23 @@ class LossyQuantizer : public TinyQuantizer {
   }
 };
 
+// Notes what it is told of the training's length.
+class Watched : public AbsMax {
+ public:
+  using AbsMax::AbsMax;
+  void AfterStep(const StepInfo& info) override { watched_steps.push_back(info); }
+};
+
+class WatchedQuantizer : public TinyQuantizer {
+ public:
+  using TinyQuantizer::TinyQuantizer;
+  absl::StatusOr<std::unique_ptr<OperandQuantizer>> AttachOperand(
+      const char*, const AttachContext& context) const override {
+    watched_totals.push_back(context.total_steps);
+    return std::make_unique<Watched>(bits_);
+  }
+};
+
 class PickyQuantizer : public AbsMaxQuantizer {
  public:
   using AbsMaxQuantizer::AbsMaxQuantizer;
