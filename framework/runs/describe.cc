@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <map>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "framework/plugin/search_path.h"
 #include "framework/runs/files.h"
 #include "framework/runs/process.h"
 #include "qatlas/check.h"
@@ -21,8 +23,36 @@ namespace qatlas::runs {
 namespace fs = std::filesystem;
 namespace {
 
-// All of a spec that can decide a size, and which worker said so.
-std::string Key(const recipe::SegmentSpec& spec, const std::string& worker) {
+// Name, size and time of every plugin that the worker might take, so that a rebuilt one is asked
+// again.
+absl::StatusOr<std::string> Plugins(const recipe::SegmentSpec& spec, const std::string& worker) {
+  std::error_code error;
+  const fs::path program = fs::canonical(worker, error);
+  QATLAS_ASSIGN_OR_RETURN(
+      const std::vector<std::string> folders,
+      plugin::SearchPath(spec.plugin_path, std::getenv("QATLAS_PLUGIN_PATH"), program.string()));
+  std::string text;
+  for (const std::string& folder : folders) {
+    std::vector<std::string> files;
+    for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+      const fs::path& path = it->path();
+      if (path.extension() != ".so" && path.extension() != ".toml") continue;
+      std::error_code one;
+      const auto size = fs::file_size(path, one);
+      const auto time = fs::last_write_time(path, one);
+      if (!one)
+        files.push_back(
+            absl::StrCat(path.string(), " ", size, " ", time.time_since_epoch().count(), "\n"));
+    }
+    std::sort(files.begin(), files.end());
+    absl::StrAppend(&text, absl::StrJoin(files, ""));
+  }
+  return text;
+}
+
+// All of a spec that can decide a size, and which worker with which plugins said so.
+std::string Key(const recipe::SegmentSpec& spec, const std::string& worker,
+                const std::string& plugins) {
   nlohmann::json trajectory = spec.trajectory.ToJson();
   for (const char* key : {"data", "schedule", "peak_learning_rate", "seed", "start", "start_step",
                           "allow_epochs", "carry_optimizer"}) {
@@ -30,7 +60,8 @@ std::string Key(const recipe::SegmentSpec& spec, const std::string& worker) {
   }
   std::error_code error;
   const auto time = fs::last_write_time(worker, error);
-  return ShortHash(absl::StrCat(trajectory.dump(), "\n", time.time_since_epoch().count()));
+  return ShortHash(
+      absl::StrCat(trajectory.dump(), "\n", time.time_since_epoch().count(), "\n", plugins));
 }
 
 absl::StatusOr<Description> Parse(const nlohmann::json& json) {
@@ -89,6 +120,9 @@ absl::StatusOr<nlohmann::json> Ask(const std::string& worker, const nlohmann::js
   if (finished->exit_code == 3) {
     return absl::InvalidArgumentError(errors.empty() ? "the worker refuses the recipe" : errors);
   }
+  if (finished->exit_code == 6) {
+    return absl::FailedPreconditionError(errors.empty() ? "a plugin cannot be used" : errors);
+  }
   if (finished->exit_code != 0) {
     return absl::InternalError(absl::StrCat(worker, " describe ended with ",
                                             finished->exit_code >= 0
@@ -138,8 +172,14 @@ absl::StatusOr<std::vector<Description>> Describe(const std::vector<recipe::Segm
   std::map<std::string, std::optional<Description>> known;
   std::vector<std::string> keys, asked;
   nlohmann::json questions = nlohmann::json::array();
+  std::map<std::vector<std::string>, std::string> plugins;  // by the spec's folders
   for (const recipe::SegmentSpec& spec : specs) {
-    keys.push_back(Key(spec, worker));
+    auto found = plugins.find(spec.plugin_path);
+    if (found == plugins.end()) {
+      QATLAS_ASSIGN_OR_RETURN(std::string text, Plugins(spec, worker));
+      found = plugins.emplace(spec.plugin_path, std::move(text)).first;
+    }
+    keys.push_back(Key(spec, worker, found->second));
     const std::string& key = keys.back();
     if (known.count(key) != 0) continue;
     known[key] = std::nullopt;

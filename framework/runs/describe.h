@@ -31,7 +31,8 @@ struct DescribeOptions {
 
 // One description a spec, in order. Specs that differ only in what decides no size (seed, data,
 // schedule, ...) are asked about once. The worker checks the specs on meta tensors: a group size
-// that does not divide the features and the like comes back as InvalidArgument, with all problems.
+// that does not divide the features and the like comes back as InvalidArgument, with all problems;
+// a plugin that is missing or cannot be used as FailedPrecondition.
 absl::StatusOr<std::vector<Description>> Describe(const std::vector<recipe::SegmentSpec>& specs,
                                                   const Store& store,
                                                   const DescribeOptions& options);

@@ -87,7 +87,7 @@ std::vector<std::filesystem::path> Leftovers(const Store& store) {
 
 absl::StatusOr<GcReport> Gc(const Store& store, const GcOptions& options) {
   GcReport report;
-  QATLAS_ASSIGN_OR_RETURN(const std::vector<SegmentRecord> records, store.List());
+  QATLAS_ASSIGN_OR_RETURN(const std::vector<SegmentRecord> records, store.List(&report.damaged));
   States states;
   for (const SegmentRecord& record : records) {
     if (record.has_checkpoint) states[record.trajectory][record.end_step].push_back(record.id);

@@ -30,7 +30,8 @@ struct GcReport {
   std::vector<std::string> freed;  // ids of segments whose checkpoints went
   std::vector<std::string> removed_work;
   int64_t bytes = 0;
-  int64_t kept = 0;  // checkpoints
+  int64_t kept = 0;                  // checkpoints
+  std::vector<std::string> damaged;  // sentences about segments that were left alone
 };
 
 absl::StatusOr<GcReport> Gc(const Store& store, const GcOptions& options);

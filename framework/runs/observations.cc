@@ -97,6 +97,43 @@ std::string PrecisionLabel(const recipe::SchemeVariant& scheme) {
   return label;
 }
 
+// What the quantizers of an operand say under `key`, where all that the test `wanted` picks by role
+// say the same.
+template <typename Wanted>
+std::optional<double> Told(const nlohmann::json& sites, const char* operand, const char* key,
+                           Wanted wanted) {
+  std::optional<double> told;
+  for (const nlohmann::json& site : sites) {
+    if (site.value("operand", "") != operand || !wanted(site.value("role", ""))) continue;
+    if (!site.contains("quantizer") || site["quantizer"].is_null()) continue;
+    const double value = NumberAt(site, key);
+    if (value != value || told.value_or(value) != value) return std::nullopt;
+    told = value;
+  }
+  return told;
+}
+
+// The scheme with the labels that the recipe does not know: options of an outside quantizer may
+// have any name, but the quantizer says its nominal bits and group.
+recipe::SchemeVariant Labelled(recipe::SchemeVariant scheme, const nlohmann::json& sites) {
+  const auto any = [](const std::string&) { return true; };
+  const auto fc2 = [](const std::string& role) { return role == "fc2"; };
+  const auto others = [](const std::string& role) { return role != "fc2"; };
+  const std::optional<double> input = Told(sites, "input", "nominal_bits", others);
+  const std::optional<double> fc2_input = Told(sites, "input", "nominal_bits", fc2);
+  if (!scheme.weight_bits) scheme.weight_bits = Told(sites, "weight", "nominal_bits", any);
+  if (!scheme.input_bits) scheme.input_bits = input.has_value() ? input : fc2_input;
+  if (!scheme.fc2_input_bits && input && fc2_input && *input != *fc2_input) {
+    scheme.fc2_input_bits = fc2_input;
+  }
+  if (!scheme.group) {
+    std::optional<double> group = Told(sites, "weight", "nominal_group", any);
+    if (!group) group = Told(sites, "input", "nominal_group", any);
+    if (group) scheme.group = static_cast<int64_t>(*group);
+  }
+  return scheme;
+}
+
 // Group size of a scheme. A group of 0 is the whole reduction, whose length depends on the linear:
 // the mean of the quantized linears' features, each counted with its number of weights. Missing
 // where the sites are not known.
@@ -152,7 +189,9 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
   observe::Table table = observe::EmptyObservations();
   for (size_t i = 0; i < plan.runs.size(); ++i) {
     const PlannedRun& run = plan.runs[i];
-    const recipe::SchemeVariant& scheme = plan.recipe.schemes[run.request.scheme];
+    const Description& description = plan.segments[run.segments.back()].description;
+    const recipe::SchemeVariant scheme =
+        Labelled(plan.recipe.schemes[run.request.scheme], description.sites);
     const bool quantized = !scheme.rules.empty();
     observe::Table::Row row = {
         {"run", run.name},
@@ -172,7 +211,7 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
     number("fc2_input_bits", scheme.fc2_input_bits.has_value() ? *scheme.fc2_input_bits
                                                                : OrMissing(scheme.input_bits));
     if (quantized) {
-      number("G", GroupOf(scheme, plan.segments[run.segments.back()].description));
+      number("G", GroupOf(scheme, description));
       number("qat_fraction",
              1 - static_cast<double>(run.quantized_from) / static_cast<double>(run.steps));
       row.push_back({"granularity", Granularity(scheme)});
@@ -187,10 +226,9 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
       number("loss_se", result.loss_se);
       number("train_loss", result.train_loss);
       number("flops", result.flops_per_token * static_cast<double>(run.tokens));
-    } else if (plan.segments[run.segments.back()].description.block_linears > 0) {
-      const Description& known = plan.segments[run.segments.back()].description;
-      number("N", static_cast<double>(known.block_linears));
-      number("N_total", static_cast<double>(known.total));
+    } else if (description.block_linears > 0) {
+      number("N", static_cast<double>(description.block_linears));
+      number("N_total", static_cast<double>(description.total));
     }
     if (HasPair(plan, static_cast<int>(i), results)) {
       QATLAS_ASSIGN_OR_RETURN(const observe::MeanDifference delta,

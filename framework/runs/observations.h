@@ -14,7 +14,8 @@
 namespace qatlas::runs {
 
 // One row a run, in the plan's order, with all standard columns (docs/observations.md) and
-// `label`, `quantizer`, `grid`. Loss and counts come from the results in the store; δ and its error
+// `label`, `quantizer`, `grid`. Loss and counts come from the results in the store; Bits
+// and group sizes that the recipe does not name are those that the quantizers say. δ and its error
 // are taken sequence by sequence against the full-precision run of the same model, D and seed. A
 // run that is not finished has no loss, and its status says why: "missing", "failed: nan at step
 // 120:

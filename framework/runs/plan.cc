@@ -206,7 +206,7 @@ absl::StatusOr<Plan> MakePlan(const recipe::ResolvedRecipe& recipe, const Store&
                                  segment.spec.trajectory.sequence_length;
   }
   FindBaselines(&plan);
-  QATLAS_ASSIGN_OR_RETURN(const std::vector<SegmentRecord> records, store.List());
+  QATLAS_ASSIGN_OR_RETURN(const std::vector<SegmentRecord> records, store.List(&plan.notes));
   QATLAS_RETURN_IF_ERROR(MatchStore(forest, records, store, options.retry_failed, &plan));
   QATLAS_RETURN_IF_ERROR(FillSizes(store, options, records, &plan));
   return plan;

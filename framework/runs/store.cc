@@ -60,7 +60,23 @@ absl::Status Store::Create() const {
 
 bool Store::Exists() const { return Has(root_ / "segments"); }
 
-bool Store::Finished(const std::string& id) const { return Has(SegmentFolder(id) / kResultFile); }
+absl::StatusOr<recipe::SegmentSpec> Store::Spec(const std::string& id) const {
+  const fs::path path = SegmentFolder(id) / kSpecFile;
+  QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(path));
+  absl::StatusOr<recipe::SegmentSpec> spec = recipe::SegmentSpec::FromJson(json);
+  if (!spec.ok()) {
+    return absl::DataLossError(absl::StrCat(path.string(), ": ", spec.status().message()));
+  }
+  if (spec->id != id) {
+    return absl::DataLossError(absl::StrCat(path.string(), " is of segment ", spec->id,
+                                            "; somebody renamed or copied the folder"));
+  }
+  return spec;
+}
+
+bool Store::Finished(const std::string& id) const {
+  return Has(SegmentFolder(id) / kResultFile) && Spec(id).ok();
+}
 
 bool Store::HasCheckpoint(const std::string& id) const {
   return Has(SegmentFolder(id) / kCheckpointFile);
@@ -70,19 +86,20 @@ absl::StatusOr<nlohmann::json> Store::Result(const std::string& id) const {
   return ReadJson(SegmentFolder(id) / kResultFile);
 }
 
-absl::StatusOr<std::vector<SegmentRecord>> Store::List() const {
+absl::StatusOr<std::vector<SegmentRecord>> Store::List(std::vector<std::string>* damaged) const {
   std::vector<SegmentRecord> records;
   QATLAS_ASSIGN_OR_RETURN(const std::vector<std::string> ids, Folders(root_ / "segments"));
   for (const std::string& id : ids) {
-    const fs::path path = SegmentFolder(id) / kSpecFile;
-    QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(path));
-    absl::StatusOr<recipe::SegmentSpec> spec = recipe::SegmentSpec::FromJson(json);
-    if (!spec.ok()) {
-      return absl::DataLossError(absl::StrCat(path.string(), ": ", spec.status().message()));
+    absl::StatusOr<recipe::SegmentSpec> spec = Spec(id);
+    if (spec.ok() && !Has(SegmentFolder(id) / kResultFile)) {
+      spec = absl::DataLossError(absl::StrCat(SegmentFolder(id).string(), " has no ", kResultFile));
     }
-    if (spec->id != id) {
-      return absl::DataLossError(absl::StrCat(path.string(), " is of segment ", spec->id,
-                                              "; somebody renamed or copied the folder"));
+    if (!spec.ok()) {
+      if (damaged != nullptr) {
+        damaged->push_back(absl::StrCat(
+            "segment ", id, " is damaged and counts as missing: ", spec.status().message()));
+      }
+      continue;
     }
     SegmentRecord record;
     record.id = id;
@@ -187,6 +204,11 @@ absl::Status Store::Finish(const std::string& id) const {
   }
   for (const fs::path& path : leftovers) QATLAS_RETURN_IF_ERROR(RemoveAll(path));
   QATLAS_RETURN_IF_ERROR(SyncTree(work));
+  if (Has(segment) && (!Finished(id) || !Result(id).ok())) {
+    const fs::path aside = WorkFolder(absl::StrCat("damaged-", id));
+    QATLAS_RETURN_IF_ERROR(RemoveAll(aside));
+    QATLAS_RETURN_IF_ERROR(Rename(segment, aside));
+  }
   if (!Has(segment)) return Rename(work, segment);
   QATLAS_ASSIGN_OR_RETURN(const nlohmann::json before, Result(id));
   QATLAS_ASSIGN_OR_RETURN(const nlohmann::json now, ReadJson(work / kResultFile));

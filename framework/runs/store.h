@@ -33,9 +33,9 @@ inline constexpr char kResumeFile[] = "resume.safetensors";
 inline constexpr char kCheckpointFile[] = "checkpoint.safetensors";
 
 // Why a segment failed. Kinds of the worker: "nan", "diverged", "out-of-memory", "internal",
-// "user-error", "io". Kinds seen from outside: "killed" (a signal from somebody), "crashed" (a
-// signal of its own making), "protocol" (it ended without the files that it owes),
-// "not-reproducible" (a segment trained again gave other numbers).
+// "user-error", "io", "plugin" (missing, or it cannot be used). Kinds seen from outside: "killed"
+// (a signal from somebody), "crashed" (a signal of its own making), "protocol" (it ended without
+// the files that it owes), "not-reproducible" (a segment trained again gave other numbers).
 struct Failure {
   std::string kind;
   std::string message;
@@ -97,14 +97,18 @@ class Store {
   }
   std::filesystem::path DescribeFolder() const { return root_ / "cache" / "describe"; }
 
+  // spec.json of a finished segment. NotFound; DataLoss where it cannot be read or is of another
+  // segment: such a segment is damaged and counts as missing.
+  absl::StatusOr<recipe::SegmentSpec> Spec(const std::string& id) const;
   bool Finished(const std::string& id) const;
   bool HasCheckpoint(const std::string& id) const;
   // result.json of a finished segment. NotFound, DataLoss when it cannot be read.
   absl::StatusOr<nlohmann::json> Result(const std::string& id) const;
 
-  // All finished segments in order of their ids. A folder whose spec.json cannot be read is an
-  // error that names it.
-  absl::StatusOr<std::vector<SegmentRecord>> List() const;
+  // All finished segments in order of their ids. Damaged ones are left out, for one of them must
+  // not hold up a whole store; `damaged` gets a sentence about each.
+  absl::StatusOr<std::vector<SegmentRecord>> List(
+      std::vector<std::string>* damaged = nullptr) const;
   // All of work/, in order of their ids.
   absl::StatusOr<std::vector<WorkRecord>> ListWork() const;
   std::optional<Failure> ReadFailure(const std::string& id) const;  // of work/<id>
@@ -116,7 +120,8 @@ class Store {
   absl::Status RecordFailure(const std::string& id, const Failure& failure) const;
   // Moves work/<id> to segments/<id> once all of it is on disk. Where segments/<id> is there
   // already (its checkpoint had been freed), the checkpoint alone is put back, and
-  // FailedPrecondition says so when the results differ. DataLoss when the worker left out a file
+  // FailedPrecondition says so when the results differ. One that is damaged is moved to
+  // work/damaged-<id>, for a person to look at. DataLoss when the worker left out a file
   // that it owes.
   absl::Status Finish(const std::string& id) const;
 

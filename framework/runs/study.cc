@@ -16,10 +16,80 @@ namespace qatlas::runs {
 namespace fs = std::filesystem;
 namespace {
 
+constexpr char kPlanFile[] = "plan.json";
+
 nlohmann::ordered_json RunPath(const Plan& plan, const PlannedRun& run) {
   nlohmann::ordered_json path = nlohmann::ordered_json::array();
   for (int segment : run.segments) path.push_back(plan.segments[segment].spec.id);
   return path;
+}
+
+// The plan in force, then those that it took the place of.
+std::vector<fs::path> PlanFiles(const Store& store, const std::string& name) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  for (fs::directory_iterator it(store.StudyFolder(name), error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string file = it->path().filename().string();
+    if (file.rfind("plan-", 0) == 0 && it->path().extension() == ".json") {
+      files.push_back(it->path());
+    }
+  }
+  std::sort(files.begin(), files.end());
+  const fs::path plan = store.StudyFolder(name) / kPlanFile;
+  if (fs::exists(plan, error)) files.insert(files.begin(), plan);
+  return files;
+}
+
+// Another recipe, or other overrides, may have the same name: the plan that would be overwritten
+// stays beside the new one, so that what it needs is not freed.
+absl::Status KeepPlan(const fs::path& folder, const std::string& next) {
+  const fs::path path = folder / kPlanFile;
+  std::error_code error;
+  if (!fs::exists(path, error)) return absl::OkStatus();
+  QATLAS_ASSIGN_OR_RETURN(const std::string before, observe::ReadWholeFile(path.string()));
+  if (before == next) return absl::OkStatus();
+  const std::string kept = absl::StrCat("plan-", ShortHash(before).substr(0, 8), ".json");
+  return observe::WriteFileAtomically((folder / kept).string(), before);
+}
+
+absl::Status ReadPlanFile(const fs::path& path, Study* study) {
+  QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(path));
+  const auto damaged = [&] {
+    return absl::DataLossError(absl::StrCat(path.string(),
+                                            " is not a plan; it was damaged. Remove it if nothing "
+                                            "that its recipe trained is needed to go on"));
+  };
+  if (!json.is_object() || !json.contains("segments") || !json["segments"].is_array()) {
+    return damaged();
+  }
+  for (const nlohmann::json& entry : json["segments"]) {
+    auto is = [&](const char* key, bool (nlohmann::json::*type)() const noexcept) {
+      return entry.is_object() && entry.contains(key) && (entry[key].*type)();
+    };
+    using nlohmann::json;
+    for (const char* key : {"id", "trajectory", "start", "parent_trajectory"}) {
+      if (!is(key, &json::is_string)) return damaged();
+    }
+    for (const char* key : {"start_step", "end_step"}) {
+      if (!is(key, &json::is_number_integer)) return damaged();
+    }
+    for (const char* key : {"evaluate", "state_wanted", "final"}) {
+      if (!is(key, &json::is_boolean)) return damaged();
+    }
+    StudySegment segment;
+    segment.id = entry["id"];
+    segment.trajectory = entry["trajectory"];
+    segment.start = entry["start"];
+    segment.start_step = entry["start_step"];
+    segment.parent_trajectory = entry["parent_trajectory"];
+    segment.end_step = entry["end_step"];
+    segment.evaluate = entry["evaluate"];
+    segment.state_wanted = entry["state_wanted"];
+    segment.final_of_run = entry["final"];
+    study->segments.push_back(std::move(segment));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -68,7 +138,9 @@ absl::Status WriteStudyPlan(const Plan& plan, const Store& store) {
       {"device", plan.machine.device},       {"isa", plan.machine.isa},
       {"precision", plan.machine.precision}, {"runs", std::move(runs)},
       {"segments", std::move(segments)}};
-  return WriteJson(folder / "plan.json", json);
+  const std::string text = json.dump(2) + "\n";
+  QATLAS_RETURN_IF_ERROR(KeepPlan(folder, text));
+  return observe::WriteFileAtomically((folder / kPlanFile).string(), text);
 }
 
 absl::Status WriteStudyResults(const Plan& plan, const Store& store) {
@@ -101,50 +173,21 @@ std::vector<std::string> ListStudies(const Store& store) {
   std::error_code error;
   for (fs::directory_iterator it(store.root() / "studies", error), end; !error && it != end;
        it.increment(error)) {
-    std::error_code one;
-    if (fs::exists(it->path() / "plan.json", one)) names.push_back(it->path().filename().string());
+    const std::string name = it->path().filename().string();
+    if (!PlanFiles(store, name).empty()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
 }
 
 absl::StatusOr<Study> ReadStudy(const Store& store, const std::string& name) {
-  const fs::path path = store.StudyFolder(name) / "plan.json";
-  QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(path));
+  const std::vector<fs::path> files = PlanFiles(store, name);
+  if (files.empty()) {
+    return absl::NotFoundError(absl::StrCat(store.StudyFolder(name).string(), " has no plan"));
+  }
   Study study;
   study.name = name;
-  const auto damaged = [&] {
-    return absl::DataLossError(absl::StrCat(path.string(), " is not a plan; it was damaged"));
-  };
-  if (!json.is_object() || !json.contains("segments") || !json["segments"].is_array()) {
-    return damaged();
-  }
-  for (const nlohmann::json& entry : json["segments"]) {
-    auto is = [&](const char* key, bool (nlohmann::json::*type)() const noexcept) {
-      return entry.is_object() && entry.contains(key) && (entry[key].*type)();
-    };
-    using nlohmann::json;
-    for (const char* key : {"id", "trajectory", "start", "parent_trajectory"}) {
-      if (!is(key, &json::is_string)) return damaged();
-    }
-    for (const char* key : {"start_step", "end_step"}) {
-      if (!is(key, &json::is_number_integer)) return damaged();
-    }
-    for (const char* key : {"evaluate", "state_wanted", "final"}) {
-      if (!is(key, &json::is_boolean)) return damaged();
-    }
-    StudySegment segment;
-    segment.id = entry["id"];
-    segment.trajectory = entry["trajectory"];
-    segment.start = entry["start"];
-    segment.start_step = entry["start_step"];
-    segment.parent_trajectory = entry["parent_trajectory"];
-    segment.end_step = entry["end_step"];
-    segment.evaluate = entry["evaluate"];
-    segment.state_wanted = entry["state_wanted"];
-    segment.final_of_run = entry["final"];
-    study.segments.push_back(std::move(segment));
-  }
+  for (const fs::path& file : files) QATLAS_RETURN_IF_ERROR(ReadPlanFile(file, &study));
   return study;
 }
 

@@ -2,6 +2,9 @@
 //
 //   recipe.resolved.toml  the recipe with every option
 //   plan.json             its runs and segments, independent of what was trained when
+//   plan-<hash>.json      plans that it took the place of: of other recipes or overrides of this
+//   name.
+//                         What they need is kept too, until somebody removes these files
 //   observations.csv      one row a run (observations.h)
 //   runs.json             run → path of segments, status
 //   sites.json            site statistics of each finished run
@@ -35,16 +38,19 @@ struct StudySegment {
 
 struct Study {
   std::string name;
+  // Of all its plans, those of plan.json first; a segment of several plans appears several times.
   std::vector<StudySegment> segments;
 };
 
-// Writes recipe.resolved.toml and plan.json.
+// Writes recipe.resolved.toml and plan.json. A plan.json of other content is kept as
+// plan-<first 8 hex digits of its SHA-256>.json.
 absl::Status WriteStudyPlan(const Plan& plan, const Store& store);
 // Writes observations.csv, runs.json, sites.json and pairs.json of what is finished.
 absl::Status WriteStudyResults(const Plan& plan, const Store& store);
 
 // Names of the studies that have a plan, sorted.
 std::vector<std::string> ListStudies(const Store& store);
+// NotFound without a plan, DataLoss where one cannot be read.
 absl::StatusOr<Study> ReadStudy(const Store& store, const std::string& name);
 
 }  // namespace qatlas::runs

@@ -18,6 +18,7 @@ namespace {
 constexpr int kUserError = 3;
 constexpr int kTrainingFailed = 4;
 constexpr int kIo = 5;
+constexpr int kPlugin = 6;
 constexpr int kStoppedCleanly = 75;
 
 // The last line that is not empty, for a worker that left no other reason.
@@ -60,6 +61,8 @@ Failure Sweep::WhyItEnded(const std::string& id, int status) const {
       return {"internal", message, -1};
     case kIo:
       return {"io", message, -1};
+    case kPlugin:
+      return {"plugin", message, -1};
     default:
       return {"protocol", message, -1};
   }

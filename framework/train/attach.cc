@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/train/outcome.h"
 #include "qatlas/check.h"
 
 namespace qatlas::train {
@@ -27,7 +28,7 @@ CalibrationNeeds NeedsOf(const LinearPlan& plan, const AttachRequest& request) {
 }
 
 absl::Status WithSite(const absl::Status& status, const Site& site) {
-  return absl::Status(status.code(), absl::StrCat("site ", site.Name(), ": ", status.message()));
+  return WithPrefix(absl::StrCat("site ", site.Name(), ": "), status);
 }
 
 // Attaches the quantizers of one linear and appends them.
@@ -60,7 +61,6 @@ absl::Status AttachLinear(const LinearPlan& plan, const AttachRequest& request,
     context.weight = weight.defined() ? weight.detach() : weight;
     context.bias = linear.bias().defined() ? linear.bias().detach() : at::Tensor();
     context.seed = SiteSeed(request.seed, site.site.Name());
-    context.total_steps = request.total_steps;
     if (other != kFullPrecision) {
       context.other_operand = (*request.quantizers)[other].quantizer.get();
     }
@@ -71,6 +71,7 @@ absl::Status AttachLinear(const LinearPlan& plan, const AttachRequest& request,
     } else if (component.quantizer->Calibration(operand).tokens > 0) {
       context.calibration = statistics;
     }
+    context.total_steps = site.StepsUntil(request.end_step, request.step);
 
     if (is_weight && plan.whole) {
       auto made = component.quantizer->AttachLinear(context, plan.OwnsInput());

@@ -27,6 +27,10 @@ struct AttachedSite {
   int rule = kFullPrecision;
   std::string key;            // QuantizerKey
   int64_t attached_step = 0;  // of the run
+  // Optimizer steps from attaching to the run's step `end`; 0 where that is not after `step`.
+  int64_t StepsUntil(int64_t end, int64_t step) const {
+    return end > step ? end - attached_step : 0;
+  }
   Attached* instance = nullptr;
   OperandQuantizer* operand = nullptr;  // one of these two
   LinearOperator* whole = nullptr;
@@ -44,8 +48,8 @@ struct AttachRequest {
   const std::vector<recipe::ResolvedRule>* rules = nullptr;
   const std::vector<QuantizerComponent>* quantizers = nullptr;
   uint64_t seed = 0;
-  int64_t step = 0;         // of the run, where fresh quantizers are attached
-  int64_t total_steps = 0;  // AttachContext::total_steps
+  int64_t step = 0;      // of the run, where fresh quantizers are attached
+  int64_t end_step = 0;  // of the run, where the trajectory ends; 0: not known
   // Sites of the checkpoint that the weights came from. Where the key is the same, the site is
   // attached for restoring; the caller then restores it.
   std::map<std::string, SavedSite> saved;

@@ -4,6 +4,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/plugin/loader.h"
+#include "framework/plugin/options.h"
+#include "framework/train/outcome.h"
 #include "qatlas/check.h"
 
 namespace qatlas::train {
@@ -15,6 +17,22 @@ plugin::Host ThisHost() {
   return host;
 }
 
+// Opens the plugin and calls its factory. Options that do not fit their declarations are the user's
+// error, all else is the plugin's.
+template <typename Kind>
+absl::StatusOr<std::unique_ptr<Kind>> Make(const plugin::Catalog& catalog,
+                                           const plugin::Component& found,
+                                           const recipe::ComponentUse& use) {
+  QATLAS_RETURN_IF_ERROR(
+      plugin::CompleteOptions(*found.declaration, use.options,
+                              absl::StrCat(plugin::KindName(Kind::kKind), " '", use.component, "'"))
+          .status());
+  absl::StatusOr<std::unique_ptr<Kind>> made =
+      plugin::Create<Kind>(catalog, use.component, use.options);
+  if (!made.ok()) return PluginFailed(made.status());
+  return made;
+}
+
 }  // namespace
 
 PluginComponents::PluginComponents(const std::vector<std::string>& folders)
@@ -22,12 +40,14 @@ PluginComponents::PluginComponents(const std::vector<std::string>& folders)
 
 absl::StatusOr<plugin::Component> PluginComponents::Find(int kind,
                                                          const recipe::ComponentUse& use) {
-  QATLAS_ASSIGN_OR_RETURN(plugin::Component found, catalog_.Find(kind, use.component));
+  absl::StatusOr<plugin::Component> component = catalog_.Find(kind, use.component);
+  if (!component.ok()) return PluginFailed(component.status());
+  const plugin::Component found = *component;
   if (use.numerics != 0 && found.declaration->numerics != use.numerics) {
-    return absl::FailedPreconditionError(
+    return PluginFailed(absl::FailedPreconditionError(
         absl::StrCat("the segment was planned with numerics version ", use.numerics, " of '",
                      use.component, "', but ", found.plugin->library, " has version ",
-                     found.declaration->numerics, "; plan it again"));
+                     found.declaration->numerics, "; plan it again")));
   }
   used_.insert(found.plugin);
   return found;
@@ -35,15 +55,15 @@ absl::StatusOr<plugin::Component> PluginComponents::Find(int kind,
 
 absl::StatusOr<std::unique_ptr<ModelBuilder>> PluginComponents::MakeModel(
     const recipe::ComponentUse& use) {
-  QATLAS_RETURN_IF_ERROR(Find(QATLAS_KIND_MODEL, use).status());
-  return plugin::Create<ModelBuilder>(catalog_, use.component, use.options);
+  QATLAS_ASSIGN_OR_RETURN(const plugin::Component found, Find(QATLAS_KIND_MODEL, use));
+  return Make<ModelBuilder>(catalog_, found, use);
 }
 
 absl::StatusOr<QuantizerComponent> PluginComponents::MakeQuantizer(
     const recipe::ComponentUse& use) {
   QATLAS_ASSIGN_OR_RETURN(plugin::Component found, Find(QATLAS_KIND_QUANTIZER, use));
   QATLAS_ASSIGN_OR_RETURN(std::unique_ptr<Quantizer> quantizer,
-                          plugin::Create<Quantizer>(catalog_, use.component, use.options));
+                          Make<Quantizer>(catalog_, found, use));
   QuantizerComponent result;
   result.quantizer = std::move(quantizer);
   result.abilities.insert(found.declaration->abilities.begin(), found.declaration->abilities.end());

@@ -68,7 +68,8 @@ void AttachMeta(Trainee& trainee, const recipe::Trajectory& trajectory,
   request.rules = &trajectory.rules;
   request.quantizers = &trainee.quantizers;
   request.seed = trajectory.seed;
-  request.total_steps = TrajectorySteps(trajectory);
+  request.step = trajectory.start_step;
+  request.end_step = TrajectoryEnd(trajectory);
   absl::StatusOr<std::vector<AttachedSite>> sites = std::vector<AttachedSite>();
   const absl::Status status = CatchTorch([&] {
     sites = AttachQuantizers(*trainee.model, trainee.plans, request);
@@ -174,9 +175,7 @@ absl::StatusOr<nlohmann::ordered_json> DescribeText(
   nlohmann::ordered_json answers = nlohmann::ordered_json::array();
   for (size_t i = 0; i < entries.size(); ++i) {
     auto with_place = [&](const absl::Status& status) {
-      return json.is_array()
-                 ? absl::Status(status.code(), absl::StrCat("segment ", i, ": ", status.message()))
-                 : status;
+      return json.is_array() ? WithPrefix(absl::StrCat("segment ", i, ": "), status) : status;
     };
     absl::StatusOr<recipe::SegmentSpec> spec = recipe::SegmentSpec::FromJson(entries[i]);
     if (!spec.ok()) return with_place(spec.status());

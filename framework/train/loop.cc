@@ -13,7 +13,7 @@ Stepper::Stepper(Trainee& trainee, const recipe::Trajectory& trajectory, Sequenc
       sequences_(std::move(sequences)),
       device_(trajectory.device == "cuda" ? at::kCUDA : at::kCPU),
       batch_(trajectory.micro_batch_sequences, trajectory.sequence_length, device_),
-      total_steps_(TrajectorySteps(trajectory)) {
+      end_step_(TrajectoryEnd(trajectory)) {
   const int64_t micro_batches = trajectory.batch_sequences / trajectory.micro_batch_sequences;
   QATLAS_CHECK(micro_batches * trajectory.micro_batch_sequences == trajectory.batch_sequences,
                "micro batches that do not divide the batch");
@@ -53,7 +53,7 @@ StepRecord Stepper::Step(int64_t step) {
     at::NoGradGuard no_grad;
     for (const AttachedSite& site : trainee_.sites) {
       site.instance->AfterStep(
-          {record.step - site.attached_step, total_steps_, record.learning_rate});
+          {step - site.attached_step, site.StepsUntil(end_step_, step), record.learning_rate});
     }
   }
   record.loss = total.item<double>() * trajectory_.micro_batch_sequences /

@@ -34,7 +34,7 @@ class Stepper {
   at::Device device_;
   BatchBuffer batch_;
   at::Tensor share_;  // 1 / number of micro batches
-  int64_t total_steps_;
+  int64_t end_step_;  // of the trajectory; 0: not known
 };
 
 // Trains steps [begin, end). After each, `after_step` is called with its record, the losses

@@ -12,6 +12,7 @@ namespace qatlas::train {
 namespace {
 
 constexpr size_t kRecent = 32;
+static_assert(kRecent <= kLossHistory);
 constexpr int64_t kFirst = 16;
 constexpr double kMargin = 1.0;  // nats
 constexpr int64_t kPatience = 100;
@@ -31,7 +32,8 @@ absl::Status LossTracker::Add(int64_t step, double loss, double gradient_norm) {
         "nan", absl::StrCat("the gradient's norm is ", gradient_norm, " at step ", step));
   }
   losses_.push_back(loss);
-  if (losses_.size() > std::max(window_, kRecent)) losses_.pop_front();
+  ++steps_;
+  if (losses_.size() > kLossHistory) losses_.pop_front();
   if (first_count_ < kFirst) {
     first_sum_ += loss;
     ++first_count_;
@@ -54,7 +56,9 @@ double LossTracker::MeanOfLast(size_t count) const {
 }
 
 double LossTracker::Smoothed() const {
-  return losses_.empty() ? std::numeric_limits<double>::quiet_NaN() : MeanOfLast(window_);
+  const size_t wanted = std::min(window_, static_cast<size_t>(steps_));
+  if (wanted == 0 || losses_.size() < wanted) return std::numeric_limits<double>::quiet_NaN();
+  return MeanOfLast(wanted);
 }
 
 at::Tensor LossTracker::State() const {
@@ -67,8 +71,9 @@ at::Tensor LossTracker::State() const {
   return state;
 }
 
-absl::Status LossTracker::Restore(const at::Tensor& state) {
-  if (state.scalar_type() != at::kDouble || state.dim() != 1 || state.numel() < kHeader) {
+absl::Status LossTracker::Restore(const at::Tensor& state, int64_t steps) {
+  if (state.scalar_type() != at::kDouble || state.dim() != 1 || state.numel() < kHeader ||
+      state.numel() - kHeader > std::min(steps, kLossHistory)) {
     return absl::InvalidArgumentError("the checkpoint's state of the losses cannot be read");
   }
   const at::Tensor flat = state.contiguous();
@@ -77,8 +82,7 @@ absl::Status LossTracker::Restore(const at::Tensor& state) {
   first_count_ = static_cast<int64_t>(in[1]);
   above_ = static_cast<int64_t>(in[2]);
   losses_.assign(in + kHeader, in + flat.numel());
-  // A wider window than the checkpoint's starts with what there is.
-  while (losses_.size() > std::max(window_, kRecent)) losses_.pop_front();
+  steps_ = steps;
   return absl::OkStatus();
 }
 

@@ -10,28 +10,37 @@
 
 namespace qatlas::train {
 
-// Losses of the steps of one trajectory. The smoothed loss is the mean over the last `window` steps
-// (fewer at the start). Diverged: the mean of the last 32 losses stays more than 1 nat above the
-// mean of the trajectory's first 16 for 100 steps on end. The state is saved whole, so that a
-// resumed training reports and ends exactly as one that was not interrupted.
+// Steps whose losses a checkpoint keeps, whatever window its recipe smooths over: another recipe
+// may go on from it with another window, and its result must not depend on whose checkpoint it
+// found.
+inline constexpr int64_t kLossHistory = int64_t{1} << 16;
+
+// Losses of the steps of one trajectory, since it began or left its parent. The smoothed loss is
+// the mean over the last `window` steps, or over all of them while they are fewer. Diverged: the
+// mean of the last 32 losses stays more than 1 nat above the mean of the trajectory's first 16 for
+// 100 steps on end. The state is saved whole, so that a resumed training reports and ends exactly
+// as one that was not interrupted.
 class LossTracker {
  public:
+  // At most kLossHistory steps.
   explicit LossTracker(int64_t window);
 
   // Errors: "nan" for a loss or gradient norm that is not finite, "diverged"; see TrainingFailed().
   absl::Status Add(int64_t step, double loss, double gradient_norm);
-  // NaN before the first step.
+  // NaN before the first step, and where a restored state kept fewer losses than the window wants.
   double Smoothed() const;
 
   // FP64, 1-dimensional.
   at::Tensor State() const;
-  absl::Status Restore(const at::Tensor& state);
+  // `steps`: that the trajectory has taken up to this state.
+  absl::Status Restore(const at::Tensor& state, int64_t steps);
 
  private:
   double MeanOfLast(size_t count) const;
 
   size_t window_;
-  std::deque<double> losses_;  // the last max(window, 32)
+  std::deque<double> losses_;  // the last kLossHistory
+  int64_t steps_ = 0;
   double first_sum_ = 0;
   int64_t first_count_ = 0;
   int64_t above_ = 0;

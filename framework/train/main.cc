@@ -206,13 +206,13 @@ int Main(int argc, char** argv) {
   Flags flags;
   CLI::App app(
       "qatlas-train trains one segment of a run. `qatlas run` starts it; call it yourself to "
-      "repeat, "
-      "describe or export a single segment.\n\nExit codes: 0 done, 3 bad segment or plugin, 4 "
-      "training "
-      "failed (NaN, divergence, out of memory), 5 input or output failed, 75 stopped by a signal "
-      "with its "
-      "state saved.");
+      "repeat, describe or export a single segment.\n\nExit codes: 0 done, 3 bad segment, 4 "
+      "training failed (NaN, divergence, out of memory), 5 input or output failed, 6 a plugin is "
+      "missing or cannot be used, 75 stopped by a signal with its state saved.");
   app.require_subcommand(1);
+  app.set_version_flag("--version",
+                       "qatlas-train " QATLAS_VERSION ", LibTorch " QATLAS_TORCH_VERSION,
+                       "Print the versions of the program and of its LibTorch");
   app.add_option("--plugin-path", flags.plugin_path, "Folders searched for plugins first");
   CLI::App* run = app.add_subcommand(
       "run", "Train the segment in FOLDER/spec.json, going on where an earlier attempt stopped");

@@ -15,6 +15,7 @@ namespace qatlas::train {
 namespace {
 
 constexpr char kKindPayload[] = "qatlas/failure-kind";
+constexpr char kPlugin[] = "plugin";
 
 }  // namespace
 
@@ -22,6 +23,19 @@ absl::Status TrainingFailed(const std::string& kind, const std::string& message)
   absl::Status status = absl::AbortedError(message);
   status.SetPayload(kKindPayload, absl::Cord(kind));
   return status;
+}
+
+absl::Status PluginFailed(const absl::Status& status) {
+  absl::Status result = status;
+  if (!status.ok()) result.SetPayload(kKindPayload, absl::Cord(kPlugin));
+  return result;
+}
+
+absl::Status WithPrefix(const std::string& prefix, const absl::Status& status) {
+  absl::Status result(status.code(), absl::StrCat(prefix, status.message()));
+  status.ForEachPayload(
+      [&](absl::string_view url, const absl::Cord& payload) { result.SetPayload(url, payload); });
+  return result;
 }
 
 absl::Status IoError(const std::string& doing, const std::filesystem::path& path,
@@ -61,6 +75,7 @@ int ExitCode(const absl::Status& status) {
   const std::string kind = FailureKind(status);
   if (kind == "user-error") return kExitUserError;
   if (kind == "io") return kExitIo;
+  if (kind == kPlugin) return kExitPlugin;
   return kExitTrainingFailed;
 }
 

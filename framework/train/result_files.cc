@@ -58,7 +58,6 @@ nlohmann::ordered_json ResultJson(const recipe::SegmentSpec& spec, const Trainee
       {"format", 1},
       {"id", spec.id},
       {"trajectory", trajectory.Identity()},
-      {"begin_step", spec.begin_step},
       {"end_step", spec.end_step},
       {"tokens", spec.end_step * tokens_per_step},
       {"tokens_per_step", tokens_per_step},
@@ -83,6 +82,7 @@ nlohmann::ordered_json MachineJson(const recipe::SegmentSpec& spec, const Traine
   const recipe::Trajectory& trajectory = spec.trajectory;
   nlohmann::ordered_json json = MachineFacts(trajectory);
   json["plugins"] = components.Provenance();
+  json["begin_step"] = spec.begin_step;
   json["from_step"] = timings.from_step;
   json["steps"] = timings.steps;
   json["wall_seconds"] = timings.wall_seconds;

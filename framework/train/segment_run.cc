@@ -84,12 +84,8 @@ class SegmentRun {
 
   absl::Status Run() {
     QATLAS_RETURN_IF_ERROR(OpenBatches());
+    QATLAS_RETURN_IF_ERROR(CheckVocabulary());
     QATLAS_RETURN_IF_ERROR(Begin());
-    if (inputs_.vocabulary > trainee_->builder->VocabularySize()) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "the data has a vocabulary of ", inputs_.vocabulary, ", the model one of ",
-          trainee_->builder->VocabularySize(), "; give the model at least the data's"));
-    }
     Reporter reporter(hooks_.events, step_, spec_.end_step, TokensPerStep());
     reporter.Start(trainee_->builder->Counts(trajectory_.sequence_length).Total());
     if (step_ < spec_.end_step || !at_end_) {
@@ -181,7 +177,7 @@ class SegmentRun {
     QATLAS_ASSIGN_OR_RETURN(trainee_, MakeTrainee(spec_, components_, start, sequences));
     if (info.trajectory == trajectory_.Identity()) {
       QATLAS_ASSIGN_OR_RETURN(const at::Tensor state, start.file->Read("train.losses"));
-      QATLAS_RETURN_IF_ERROR(losses_.Restore(state));
+      QATLAS_RETURN_IF_ERROR(losses_.Restore(state, info.step - trajectory_.start_step));
     }
     sequences_ = sequences;
     return absl::OkStatus();
@@ -347,6 +343,12 @@ absl::Status CheckSpec(const recipe::SegmentSpec& spec) {
     return absl::InvalidArgumentError(
         absl::StrCat("steps are out of order: the trajectory starts at ", t.start_step,
                      ", the segment begins at ", spec.begin_step, " and ends at ", spec.end_step));
+  }
+  const int64_t tokens_per_step = t.batch_sequences * t.sequence_length;
+  if (spec.evaluation.smoothing_tokens > kLossHistory * tokens_per_step) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "smoothing_tokens is ", spec.evaluation.smoothing_tokens, "; the losses of the last ",
+        kLossHistory, " steps are kept, which are ", kLossHistory * tokens_per_step, " tokens"));
   }
   if (spec.id.empty()) return absl::InvalidArgumentError("id is missing");
   return absl::OkStatus();

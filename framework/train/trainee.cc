@@ -47,10 +47,12 @@ std::vector<TrainedParameter> TrainedParameters(Trainee& trainee,
   return result;
 }
 
-int64_t TrajectorySteps(const recipe::Trajectory& trajectory) {
-  int64_t end = trajectory.start_step;
+int64_t TrajectoryEnd(const recipe::Trajectory& trajectory) {
+  // The end of a piece without an end.
+  constexpr int64_t kOpen = int64_t{1} << 53;
+  int64_t end = 0;
   for (const recipe::SchedulePiece& piece : trajectory.schedule) end = std::max(end, piece.end);
-  return end - trajectory.start_step;
+  return end < kOpen ? end : 0;
 }
 
 absl::StatusOr<std::unique_ptr<Trainee>> MakeTrainee(const recipe::SegmentSpec& spec,
@@ -73,7 +75,7 @@ absl::StatusOr<std::unique_ptr<Trainee>> MakeTrainee(const recipe::SegmentSpec& 
   request.quantizers = &trainee->quantizers;
   request.seed = trajectory.seed;
   request.step = trajectory.start_step;
-  request.total_steps = TrajectorySteps(trajectory);
+  request.end_step = TrajectoryEnd(trajectory);
   request.saved = info.quantizers;
   request.calibration.source = calibration;
   request.calibration.first_sequence = trajectory.start_step * trajectory.batch_sequences;

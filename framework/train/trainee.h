@@ -34,9 +34,10 @@ struct Trainee {
 std::vector<TrainedParameter> TrainedParameters(Trainee& trainee,
                                                 const recipe::Trajectory& trajectory);
 
-// Steps of the whole trajectory from where it left its parent: AttachContext::total_steps. It does
-// not depend on how the trajectory is cut into segments.
-int64_t TrajectorySteps(const recipe::Trajectory& trajectory);
+// The step at which the trajectory's schedule ends, counted from the start of the run; 0 where it
+// has no end: a trunk does not know the budgets that it serves. It does not depend on how the
+// trajectory is cut into segments.
+int64_t TrajectoryEnd(const recipe::Trajectory& trajectory);
 
 // Where weights come from.
 struct Start {

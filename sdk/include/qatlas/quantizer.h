@@ -78,7 +78,7 @@ struct AttachContext {
   // here.
   const Quantizer* other_operand = nullptr;
   uint64_t seed = 0;        // for whatever the instance draws at random; differs from site to site
-  int64_t total_steps = 0;  // optimizer steps of the segment that starts now
+  int64_t total_steps = 0;  // as StepInfo::total_steps
   SumAcrossRanks sum_across_ranks;
 
   std::string SiteName(const char* operand) const {
@@ -86,10 +86,10 @@ struct AttachContext {
   }
 };
 
-// What changes from step to step.
+// What changes from step to step. Where total_steps is known, step < total_steps.
 struct StepInfo {
-  int64_t step = 0;         // optimizer steps since the quantizer was attached
-  int64_t total_steps = 0;  // of this segment
+  int64_t step = 0;         // of the step just taken; 0 is the first after attaching
+  int64_t total_steps = 0;  // from attaching to the end of training; 0: not known
   double learning_rate = 0;
 };
 

@@ -24,6 +24,7 @@ ROLES = ("qkv", "o", "fc1", "fc2")
 SIZES = {"xs": (2, 64, 192, 2, 1), "s": (4, 64, 192, 2, 1), "m": (2, 128, 384, 4, 2)}
 BUDGETS = (262144, 524288, 1048576)
 STEP = 8 * 256
+VALIDATION_SEQUENCES = 64  # in proportion to the divided budgets
 
 
 def runs():
@@ -66,7 +67,7 @@ class Trainer:
 
 
 def eager(divide, shared):
-    trainer = Trainer(validation_batches=512 // 8)
+    trainer = Trainer(validation_batches=VALIDATION_SEQUENCES // 8)
     begin = time.perf_counter()
     trunks = {}
     for size, budget, seed, scheme in runs():
@@ -98,7 +99,8 @@ def eager(divide, shared):
 def ours(program, divide):
     budgets = [budget // divide for budget in BUDGETS]
     overrides = [f"grid.main.tokens={budgets}", f"grid.parts.tokens=[{budgets[-1]}]",
-                 f"grid.roles.tokens=[{budgets[-1]}]", "training.warmup_tokens=4096"]
+                 f"grid.roles.tokens=[{budgets[-1]}]", "training.warmup_tokens=4096",
+                 f"training.validation_sequences={VALIDATION_SEQUENCES}"]
     with tempfile.TemporaryDirectory() as store:
         subprocess.check_call([program, "data", "prepare", "quickstart", "--store", store],
                               stdout=subprocess.DEVNULL)
