@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "framework/train/loss_tracker.h"
 #include "framework/train/outcome.h"
 #include "framework/train/safetensors.h"
 #include "gmock/gmock.h"
