@@ -44,7 +44,8 @@ LawParameter Efficiency() {
   parameter.upper = 4;
   parameter.starts = {.05, .3, .8};
   parameter.log = true;
-  parameter.per = {"scheme"};
+  parameter.per = {"precision"};
+  // Full precision as observations label it: "fp" from runs of our own, often nothing elsewhere.
   parameter.pins = {{"fp", 1.0}, {"", 1.0}};
   return parameter;
 }

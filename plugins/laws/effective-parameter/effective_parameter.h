@@ -12,13 +12,13 @@
 
 namespace qatlas_laws {
 
-// loss = E + A/(N eff)^alpha + B/D^beta with one eff for each scheme; full precision has eff = 1,
-// so one fit takes quantized and full-precision runs together.
+// loss = E + A/(N eff)^alpha + B/D^beta with one eff for each precision; full precision has eff =
+// 1, so one fit takes quantized and full-precision runs together.
 class EffectiveParameter : public qatlas::LawFormula<EffectiveParameter, 2, 6> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
       "effective-parameter",
-      "loss = E + A/(N*eff)^alpha + B/D^beta, eff constant for each scheme",
+      "loss = E + A/(N*eff)^alpha + B/D^beta, eff constant for each precision",
       "Frantar et al. 2025, arXiv 2502.16440; Kumar et al. 2024, arXiv 2411.04330",
       1,
       nullptr,

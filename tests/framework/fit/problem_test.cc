@@ -143,7 +143,7 @@ TEST(Identifiability, NamesTheOpenDirection) {
   observe::Table table = fit::Grid({{"N", fit::LogSpaced(1e7, 1e9, 12)}});
   const auto form = Law("effective-parameter-delta");
   AddTarget(&table, *form, {400, .3, .7}, "delta", .01, 1);
-  ASSERT_TRUE(table.SetTexts("scheme", std::vector<std::string>(12, "w4a4")).ok());
+  ASSERT_TRUE(table.SetTexts("precision", std::vector<std::string>(12, "W4A4")).ok());
   auto problem = Pose("effective-parameter-delta", table, "log-least-squares");
   ASSERT_TRUE(problem.ok()) << problem.status();
   auto fit = fit::Fit(*problem);
@@ -157,7 +157,7 @@ TEST(Identifiability, NamesTheOpenDirection) {
   auto good = fit::Fit(*held);
   ASSERT_TRUE(good.ok());
   EXPECT_TRUE(good->identifiability.identifiable);
-  EXPECT_NEAR(Find(*good, "eff[w4a4]").value, .7, .01);
+  EXPECT_NEAR(Find(*good, "eff[W4A4]").value, .7, .01);
 }
 
 }  // namespace

@@ -110,17 +110,24 @@ TEST(Recovery, LawsOfTheAblation) {
   EXPECT_NEAR(Find(*fitted, "k[20000000000, 64]").value / k, 1, 1e-5);
 }
 
-TEST(Recovery, EffectiveParametersByScheme) {
+// One scheme at two precisions has two; full precision is "fp" in our tables and empty in others.
+TEST(Recovery, EffectiveParametersByPrecision) {
   const auto form = Law("effective-parameter");
-  const std::vector<std::pair<std::string, double>> schemes = {
-      {"fp", 1.0}, {"w4a4", .747}, {"w3a3", .43}};
+  struct Runs {
+    const char *scheme, *precision;
+    double eff;
+  };
   observe::Table table;
-  for (const auto& [scheme, eff] : schemes) {
+  for (const Runs& runs : std::vector<Runs>{
+           {"fp", "fp", 1.0}, {"fp", "", 1.0}, {"wa", "W4A4", .747}, {"wa", "W3A3", .43}}) {
     observe::Table part = ChinchillaRuns(30, 0, 17);
     std::vector<double> theta(std::begin(kBesiroglu), std::end(kBesiroglu));
-    theta.push_back(eff);
+    theta.push_back(runs.eff);
     AddTarget(&part, *form, theta, "loss", 0, 1);
-    ASSERT_TRUE(part.SetTexts("scheme", std::vector<std::string>(part.rows(), scheme)).ok());
+    for (const auto& [column, text] :
+         {std::pair("scheme", runs.scheme), std::pair("precision", runs.precision)}) {
+      ASSERT_TRUE(part.SetTexts(column, std::vector<std::string>(part.rows(), text)).ok());
+    }
     ASSERT_TRUE(table.AppendTable(part).ok());
   }
   auto problem = Pose("effective-parameter", table, "log-huber");
@@ -128,9 +135,10 @@ TEST(Recovery, EffectiveParametersByScheme) {
   EXPECT_EQ(problem->coordinates(), 7);  // eff of full precision is 1
   auto fit = fit::Fit(*problem);
   ASSERT_TRUE(fit.ok()) << fit.status();
-  EXPECT_NEAR(Find(*fit, "eff[w4a4]").value, .747, 1e-5);
-  EXPECT_NEAR(Find(*fit, "eff[w3a3]").value, .43, 1e-5);
+  EXPECT_NEAR(Find(*fit, "eff[W4A4]").value, .747, 1e-5);
+  EXPECT_NEAR(Find(*fit, "eff[W3A3]").value, .43, 1e-5);
   EXPECT_TRUE(Find(*fit, "eff[fp]").fixed);
+  EXPECT_TRUE(Find(*fit, "eff[]").fixed);
   EXPECT_NEAR(Find(*fit, "A").value / 482.01, 1, 1e-4);
 }
 
