@@ -21,14 +21,31 @@ bool SameKey(const std::vector<observe::Value>& a, const std::vector<observe::Va
                     });
 }
 
+// What is left of a cell's key when weights or inputs alone are quantized: the same, but for
+// columns that join the labels of both.
+bool KeyHolds(const std::vector<std::string>& columns, const std::vector<observe::Value>& cell,
+              const PartDelta& delta) {
+  const bool weights = std::isnan(delta.input_bits), inputs = std::isnan(delta.weight_bits);
+  if (!weights && !inputs) return SameKey(cell, delta.key);
+  for (size_t i = 0; i < columns.size(); ++i) {
+    const std::string* label = std::get_if<std::string>(&cell[i]);
+    const observe::Value value = label != nullptr && IsJoined(columns[i])
+                                     ? observe::Value(LabelOfOperand(*label, weights))
+                                     : cell[i];
+    if (!SameKey({value}, {delta.key[i]})) return false;
+  }
+  return true;
+}
+
 struct CellKey {
+  const std::vector<std::string>* columns;
   const std::vector<observe::Value>* key;
   double weight_bits;
   double input_bits;
 
-  // Weights alone belong to a cell by their own bits, inputs alone by theirs.
+  // Weights alone belong to a cell by their own bits and labels, inputs alone by theirs.
   bool Holds(const PartDelta& delta) const {
-    return SameKey(*key, delta.key) &&
+    return KeyHolds(*columns, *key, delta) &&
            (std::isnan(delta.weight_bits) || delta.weight_bits == weight_bits) &&
            (std::isnan(delta.input_bits) || delta.input_bits == input_bits);
   }
@@ -41,7 +58,7 @@ std::vector<CellKey> FindCells(const Parts& parts) {
       return SameKey(*cell.key, delta.key) && Same(cell.weight_bits, weight_bits) &&
              Same(cell.input_bits, input_bits);
     });
-    if (!known) cells.push_back({&delta.key, weight_bits, input_bits});
+    if (!known) cells.push_back({&parts.cell_columns, &delta.key, weight_bits, input_bits});
   };
   for (const PartDelta& delta : parts.deltas) {
     if (!std::isnan(delta.weight_bits) && !std::isnan(delta.input_bits)) {

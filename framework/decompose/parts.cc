@@ -17,6 +17,7 @@ namespace {
 using observe::Table;
 
 constexpr double kFullBits = 16;
+constexpr absl::string_view kPer = "per-";  // of granularities
 
 struct Bits {
   double weight = kMissing;
@@ -71,6 +72,26 @@ std::string Check(const std::string& part, Bits& bits) {
   return "";
 }
 
+// Rows of weights or inputs alone labelled as that operand is, so that one part is not two where
+// one table names both operands and another only one.
+absl::StatusOr<Table> LabelOperands(const Table& table,
+                                    absl::Span<const std::string> cell_columns) {
+  Table labelled = table;
+  for (const std::string& column : cell_columns) {
+    if (!IsJoined(column) || table.FindTexts(column) == nullptr) continue;
+    std::vector<std::string> labels;
+    for (size_t row = 0; row < table.rows(); ++row) {
+      const std::string part = PartOf(table, row, BitsOf(table, row));
+      const absl::string_view label = table.TextAt(row, column);
+      const bool alone = part == observe::kPartWeights || part == observe::kPartInputs;
+      labels.push_back(alone ? LabelOfOperand(label, part == observe::kPartWeights)
+                             : std::string(label));
+    }
+    if (absl::Status status = labelled.SetTexts(column, labels); !status.ok()) return status;
+  }
+  return labelled;
+}
+
 // NaN is no key of a map.
 double Key(double bits) { return std::isnan(bits) ? -1 : bits; }
 
@@ -91,10 +112,23 @@ void Summarize(PartDelta& delta, const observe::SeedVariance& variance) {
 
 std::vector<std::string> DefaultCellColumns(const Table& table) {
   std::vector<std::string> columns;
-  for (const char* name : {"model", "N", "D", "G", "granularity", "qat_fraction"}) {
+  for (const char* name : {"model", "N", "D", "G", "granularity", "quantizer", "qat_fraction"}) {
     if (table.Has(name)) columns.emplace_back(name);
   }
   return columns;
+}
+
+bool IsJoined(const std::string& column) {
+  return column == "quantizer" || column == "granularity";
+}
+
+std::string LabelOfOperand(absl::string_view label, bool of_weights) {
+  const size_t plus = label.find('+');
+  if (plus == absl::string_view::npos) return std::string(label);
+  if (of_weights) return std::string(label.substr(0, plus));
+  const absl::string_view prefix = absl::StartsWith(label, kPer) ? kPer : "";
+  label.remove_prefix(plus + 1);
+  return absl::StrCat(absl::StartsWith(label, prefix) ? "" : prefix, label);
 }
 
 absl::StatusOr<Parts> CollectParts(const Table& table, absl::Span<const std::string> cell_columns) {
@@ -102,7 +136,9 @@ absl::StatusOr<Parts> CollectParts(const Table& table, absl::Span<const std::str
   parts.cell_columns.assign(cell_columns.begin(), cell_columns.end());
   const absl::StatusOr<absl::Span<const double>> deltas = table.Numbers("delta");
   if (!deltas.ok()) return deltas.status();
-  const absl::StatusOr<std::vector<observe::Group>> groups = table.GroupBy(cell_columns);
+  const absl::StatusOr<Table> labelled = LabelOperands(table, cell_columns);
+  if (!labelled.ok()) return labelled.status();
+  const absl::StatusOr<std::vector<observe::Group>> groups = labelled->GroupBy(cell_columns);
   if (!groups.ok()) return groups.status();
   observe::Problems problems;
   std::map<std::tuple<size_t, std::string, double, double>, size_t> place;

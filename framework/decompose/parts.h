@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <absl/status/statusor.h>
+#include <absl/strings/string_view.h>
 #include <absl/types/span.h>
 
 #include "framework/decompose/estimate.h"
@@ -22,10 +23,12 @@ struct SeedDelta {
 };
 
 struct PartDelta {
-  std::vector<observe::Value> key;  // One value a cell column.
-  std::string part;                 // both, weights, inputs, fc2-8bit, only:<role>, not:<role>
-  double weight_bits = kMissing;    // Missing where the part quantizes no weights,
-  double input_bits = kMissing;     // or no inputs.
+  // One value a cell column. Of weights or inputs alone, quantizer and granularity are those of
+  // that operand: "lsq" where the cell has "lsq+int".
+  std::vector<observe::Value> key;
+  std::string part;               // both, weights, inputs, fc2-8bit, only:<role>, not:<role>
+  double weight_bits = kMissing;  // Missing where the part quantizes no weights,
+  double input_bits = kMissing;   // or no inputs.
   std::vector<SeedDelta> seeds;
   // Mean over seeds. Its evaluation error is the mean of the seeds' errors, not divided by their
   // number: all are evaluated on the same sequences. Its training error is
@@ -40,8 +43,16 @@ struct Parts {
   std::vector<std::string> notes;       // What was passed over, and why.
 };
 
-// Default cell columns: those of model, N, D, G, granularity, qat_fraction that the table has.
+// Default cell columns: those of model, N, D, G, granularity, quantizer, qat_fraction that the
+// table has.
 std::vector<std::string> DefaultCellColumns(const observe::Table& table);
+
+// Whether a column may hold one label for weights and one for inputs, joined by '+' where they
+// differ.
+bool IsJoined(const std::string& column);
+// The label of one operand: "lsq+int" has lsq for weights and int for inputs,
+// "per-channel+token" has per-channel and per-token; "int" has int for both.
+std::string LabelOfOperand(absl::string_view label, bool of_weights);
 
 // Gathers the rows that have a `delta`. Bits come from weight_bits and input_bits, else from the
 // label `precision` (W4A4); 16 and more count as not quantized. A row without `part` gets it from

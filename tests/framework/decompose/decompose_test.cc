@@ -143,6 +143,42 @@ TEST(DecomposeTest, BitsFromTheLabelAndPartsFromTheBits) {
   EXPECT_NEAR(split->cells[0].inputs_to_weights->value, 2, 1e-12);
 }
 
+TEST(DecomposeTest, QuantizersAreCellsOfTheirOwn) {
+  const auto split =
+      Decompose(Read("model,quantizer,part,weight_bits,input_bits,seed,delta\n"
+                     "s,int,both,4,4,0,.06\ns,int,weights,4,,0,.02\ns,int,inputs,,4,0,.04\n"
+                     "s,int,fc2-8bit,4,4,0,.045\n"
+                     "s,lsq,both,4,4,0,.05\ns,lsq,weights,4,,0,.02\ns,lsq,inputs,,4,0,.02\n"));
+  ASSERT_TRUE(split.ok()) << split.status();
+  ASSERT_EQ(split->cells.size(), 2u);
+  EXPECT_TRUE(split->cells[0].missing.empty());
+  EXPECT_NEAR(split->cells[0].inputs_to_weights->value, 2, 1e-12);
+  EXPECT_NEAR(split->cells[0].fc2_relief->value, .25, 1e-12);
+  EXPECT_THAT(split->cells[1].missing, ElementsAre("fc2-8bit"));
+  EXPECT_NEAR(split->cells[1].inputs_to_weights->value, 1, 1e-12);
+  EXPECT_NEAR(split->cells[1].additivity->value, 1.25, 1e-12);
+}
+
+TEST(DecomposeTest, PartsMeetWhereWeightsAndInputsHaveTheirOwnQuantizers) {
+  const auto split =
+      Decompose(Read("model,quantizer,granularity,part,weight_bits,input_bits,seed,delta\n"
+                     "s,lsq+int,per-channel+token,both,4,4,0,.06\n"
+                     "s,lsq,per-channel,weights,4,,0,.01\ns,int,per-token,inputs,,4,0,.04\n"
+                     "s,int,per-channel,weights,4,,0,.02\n"
+                     "s,int,per-channel+token,both,4,4,0,.09\n"));
+  ASSERT_TRUE(split.ok()) << split.status();
+  ASSERT_EQ(split->cells.size(), 2u);
+  EXPECT_NEAR(split->cells[0].inputs_to_weights->value, 4, 1e-12);
+  EXPECT_NEAR(split->cells[0].additivity->value, 1.2, 1e-12);
+  EXPECT_NEAR(split->cells[1].inputs_to_weights->value, 2, 1e-12);
+  EXPECT_NEAR(split->cells[1].additivity->value, 1.5, 1e-12);
+  // The same run, whether its row names both quantizers or the one that it used.
+  const auto twice =
+      Decompose(Read("model,quantizer,part,weight_bits,input_bits,seed,delta\n"
+                     "s,lsq+int,weights,4,,0,.01\ns,lsq,weights,4,,0,.01\n"));
+  EXPECT_THAT(std::string(twice.status().message()), HasSubstr("two rows of one cell"));
+}
+
 TEST(DecomposeTest, BadRowsAreReportedTogether) {
   const auto split =
       Decompose(Read(std::string(kHeader) +
