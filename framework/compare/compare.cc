@@ -98,6 +98,23 @@ std::vector<double> ByTableRow(const fit::Problem& problem, const std::vector<do
   return result;
 }
 
+// For each row of the table the group that a bootstrap draws it in; empty where there are too few.
+absl::StatusOr<std::vector<std::string>> BootstrapGroups(const observe::Table& table,
+                                                         const CompareOptions& options,
+                                                         Comparison* comparison) {
+  std::vector<std::string> labels;
+  if (!options.bootstrap || options.resampled_together.empty()) return labels;
+  QATLAS_ASSIGN_OR_RETURN(const std::vector<observe::Group> groups,
+                          table.GroupBy(options.resampled_together));
+  if (groups.size() < kLeastGroups) return labels;
+  comparison->resampled_groups = static_cast<int>(groups.size());
+  labels.resize(table.rows());
+  for (size_t group = 0; group < groups.size(); ++group) {
+    for (size_t row : groups[group].rows) labels[row] = absl::StrCat(group);
+  }
+  return labels;
+}
+
 struct MeanError {
   double mean = 0;
   double standard_error = 0;
@@ -178,6 +195,8 @@ absl::StatusOr<Comparison> Compare(const std::vector<Candidate>& candidates,
   comparison.rows = static_cast<int64_t>(table.rows());
   QATLAS_ASSIGN_OR_RETURN(const std::vector<int> folds,
                           RandomFolds(table, options.folds, options.together, options.seed));
+  QATLAS_ASSIGN_OR_RETURN(const std::vector<std::string> groups,
+                          BootstrapGroups(table, options, &comparison));
   fit::FitOptions fit_options = options.fit;
   fit_options.threads = options.threads;
   fit_options.level = options.level;
@@ -211,6 +230,13 @@ absl::StatusOr<Comparison> Compare(const std::vector<Candidate>& candidates,
       fit::BootstrapOptions resampling = options.resampling;
       resampling.level = options.level;
       resampling.threads = options.threads;
+      if (!groups.empty()) {
+        resampling.resampling = fit::Resampling::kGroups;
+        resampling.groups.clear();
+        for (int64_t row = 0; row < problems[i].rows(); ++row) {
+          resampling.groups.push_back(groups[problems[i].row(row)]);
+        }
+      }
       if (auto bootstrap = fit::Bootstrap(form.fit, resampling); bootstrap.ok()) {
         form.bootstrap = bootstrap->parameters;
         form.bootstrap_failed = bootstrap->failed;

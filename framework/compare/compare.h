@@ -25,6 +25,9 @@ struct Candidate {
   fit::ProblemOptions problem;
 };
 
+// A bootstrap over fewer groups has too few different draws.
+inline constexpr int kLeastGroups = 5;
+
 struct CompareOptions {
   NoiseModel noise = NoiseModel::kStudentT;
   fit::FitOptions fit;
@@ -38,6 +41,9 @@ struct CompareOptions {
   std::vector<std::string> together;
   bool bootstrap = true;
   fit::BootstrapOptions resampling;
+  // Rows that agree in these columns are drawn together by the bootstrap (fit::Resampling::kGroups)
+  // where they make at least kLeastGroups groups; else, or where empty, `resampling` stands.
+  std::vector<std::string> resampled_together;
   double level = .95;
   int threads = 0;
 };
@@ -88,14 +94,16 @@ struct Comparison {
   std::vector<Ranked> ranking;  // by AICc; forms that could not be fitted are not in it
   std::vector<std::pair<std::string, std::string>> refused;  // form, why it could not be fitted
   Verdict verdict = Verdict::kUndecided;
-  std::string sentence;  // quotable: which form, on how many runs, how sure
-  std::string rule;      // the rule behind it, in words
+  std::string sentence;      // quotable: which form, on how many runs, how sure
+  std::string rule;          // the rule behind it, in words
+  int resampled_groups = 0;  // that bootstraps drew; 0: as CompareOptions::resampling says
   std::vector<std::string> notes;
 };
 
 // Fits every candidate to the same rows of the table and ranks them.
 // InvalidArgument: no candidates, two of one name, forms for different targets (bring them together
-// with LossFromDelta or DeltaFromLoss first), a table that no candidate can use.
+// with LossFromDelta or DeltaFromLoss first), a table that no candidate can use. NotFound: a column
+// of `together` or `resampled_together` that the table lacks.
 absl::StatusOr<Comparison> Compare(const std::vector<Candidate>& candidates,
                                    const observe::Table& table, const CompareOptions& options = {});
 

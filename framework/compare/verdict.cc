@@ -66,17 +66,24 @@ void Judge(Comparison* comparison) {
     }
   }
   const Ranked& best = ranking[0];
+  if (ranking.size() == 1) {
+    comparison->verdict = Verdict::kUndecided;
+    const std::string fitted = absl::StrFormat("%s was fitted to %s (mean relative error %.2g%%)",
+                                               best.name, runs, 100 * best.fit.mean_relative_error);
+    const std::string others = comparison->refused.empty()
+                                   ? "no other form was asked for, so there is nothing to compare"
+                                   : "no other form could be fitted, so nothing is decided";
+    comparison->sentence =
+        best.fit.identifiability.identifiable
+            ? absl::StrCat(fitted, "; ", others, ".")
+            : absl::StrCat(fitted, ", but ", best.fit.identifiability.reason, "; ", others, ".");
+    return;
+  }
   if (!best.fit.identifiability.identifiable) {
     comparison->verdict = Verdict::kUndecided;
     comparison->sentence =
         absl::StrCat("Undecided on ", runs, ": ", best.name, " has the lowest AICc, but ",
                      best.fit.identifiability.reason, ".");
-    return;
-  }
-  if (ranking.size() == 1) {
-    comparison->verdict = Verdict::kUndecided;
-    comparison->sentence = absl::StrCat("Undecided on ", runs, ": ", best.name,
-                                        " is the only form that could be fitted.");
     return;
   }
   std::vector<std::string> objections;

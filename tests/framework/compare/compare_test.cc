@@ -1,5 +1,7 @@
 #include "framework/compare/compare.h"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -62,6 +64,68 @@ TEST(Compare, IsUndecidedWhereDataHaveNoEffect) {
   EXPECT_THAT(result->sentence, ::testing::StartsWith("Undecided on 80 runs"));
 }
 
+TEST(Compare, SaysWhenThereIsOneFormOnly) {
+  compare::CompareOptions options;
+  options.bootstrap = false;
+  const observe::Table table = QatRuns("w4a16", .03, 5);
+  auto alone = compare::Compare({Make("qat-unified", "log-least-squares")}, table, options);
+  ASSERT_TRUE(alone.ok()) << alone.status();
+  EXPECT_EQ(alone->verdict, compare::Verdict::kUndecided);
+  EXPECT_THAT(alone->sentence, ::testing::StartsWith("qat-unified was fitted to 80 runs (mean"));
+  EXPECT_THAT(alone->sentence, HasSubstr("no other form was asked for"));
+  // A form that cannot be fitted (no column precision) was asked for.
+  auto left = compare::Compare({Make("qat-unified", "log-least-squares"),
+                                Make("effective-parameter-delta", "log-least-squares")},
+                               table, options);
+  ASSERT_TRUE(left.ok()) << left.status();
+  ASSERT_EQ(left->refused.size(), 1);
+  EXPECT_THAT(left->sentence, HasSubstr("no other form could be fitted"));
+}
+
+// Seeds that shift a whole grid leave the exponents alone: drawn whole, so do the replicates;
+// single runs mix the shifts.
+TEST(Compare, BootstrapsDrawGroupsWhereThereAreEnough) {
+  observe::Table table;
+  fit::Random random(3, 0);
+  for (int seed = 0; seed < 8; ++seed) {
+    observe::Table runs = QatRuns("w4a16", .002, 20 + seed);
+    const double shift = std::exp(.1 * random.Normal());
+    std::vector<double> delta;
+    for (size_t row = 0; row < runs.rows(); ++row) {
+      delta.push_back(shift * runs.NumberAt(row, "delta"));
+    }
+    ASSERT_TRUE(runs.SetNumbers("delta", delta).ok());
+    ASSERT_TRUE(runs.SetNumbers("seed", std::vector<double>(runs.rows(), seed)).ok());
+    ASSERT_TRUE(table.AppendTable(runs).ok());
+  }
+  compare::CompareOptions options;
+  options.resampling.replicates = 100;
+  options.folds = 2;
+  options.scales = {};
+  const auto run = [&](const std::vector<std::string>& together, const observe::Table& rows) {
+    options.resampled_together = together;
+    auto result = compare::Compare({Make("qat-no-data", "log-least-squares")}, rows, options);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return *std::move(result);
+  };
+  const compare::Comparison pairs = run({}, table);
+  const compare::Comparison groups = run({"seed"}, table);
+  EXPECT_EQ(pairs.resampled_groups, 0);
+  EXPECT_EQ(groups.resampled_groups, 8);
+  ASSERT_FALSE(groups.ranking[0].bootstrap.empty());
+  const auto gamma = [](const compare::Comparison& c) {
+    return c.ranking[0].bootstrap[1].standard_error;
+  };
+  EXPECT_LT(gamma(groups), gamma(pairs) / 5);
+  // Four seeds are too few groups.
+  const observe::Table few = table.Filter([&](size_t r) { return table.NumberAt(r, "seed") < 4; });
+  EXPECT_EQ(run({"seed"}, few).resampled_groups, 0);
+  options.resampled_together = {"sede"};
+  EXPECT_EQ(
+      compare::Compare({Make("qat-no-data", "log-least-squares")}, table, options).status().code(),
+      absl::StatusCode::kNotFound);
+}
+
 TEST(Compare, SaysWhenRunsAreTooFew) {
   const observe::Table table =
       QatRuns("w4a4", .03, 5).Filter([](size_t row) { return row % 13 == 0; });
@@ -114,7 +178,7 @@ TEST(Compare, BringsDeltaAndLossToOneTarget) {
     loss.push_back((*fp)[row] + table.NumberAt(row, "delta"));
   }
   ASSERT_TRUE(table.SetNumbers("loss", loss).ok());
-  ASSERT_TRUE(table.SetTexts("scheme", std::vector<std::string>(80, "w4a4")).ok());
+  ASSERT_TRUE(table.SetTexts("precision", std::vector<std::string>(80, "W4A4")).ok());
 
   auto sum = compare::LossFromDelta(Law("qat-unified"), Law("chinchilla-tied"), chen);
   ASSERT_TRUE(sum.ok()) << sum.status();
