@@ -1,75 +1,19 @@
 #include "framework/cli/lab.h"
 
-#include <cmath>
 #include <memory>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
+#include "framework/cli/lab_rows.h"
+#include "framework/compare/verdict.h"
 #include "framework/observe/csv.h"
-#include "framework/observe/expression.h"
 #include "framework/observe/import.h"
 #include "framework/observe/pairs.h"
-#include "framework/observe/schema.h"
 #include "framework/plugin/loader.h"
 #include "qatlas/law.h"
 
 namespace qatlas::cli {
 namespace {
-
-bool FullPrecision(const observe::Table& table, size_t row) {
-  const absl::string_view part = table.TextAt(row, "part");
-  if (!part.empty()) return part == observe::kPartNone;
-  const absl::string_view scheme = table.TextAt(row, "scheme");
-  return scheme.empty() || scheme == observe::kSchemeFullPrecision;
-}
-
-absl::StatusOr<observe::Table> Rows(const observe::Table& table, const LabSettings& settings,
-                                    std::vector<std::string>* notes) {
-  observe::Table chosen = table;
-  if (!settings.where.empty()) {
-    observe::ImportSpec spec;
-    spec.where = settings.where;
-    spec.keep_others = true;
-    auto filtered = observe::Import(table, spec);
-    if (!filtered.ok()) return filtered.status();
-    chosen = *std::move(filtered);
-  }
-  if (!chosen.Has(settings.target)) return chosen.NoSuchColumn(settings.target);
-  const bool of_delta = settings.target == kTargetDelta;
-  const bool of_loss = settings.target == kTargetLoss;
-  const bool has_kind = chosen.Has("part") || chosen.Has("scheme");
-  size_t without = 0;
-  size_t other = 0;
-  observe::Table rows = chosen.Filter([&](size_t row) {
-    if (settings.where.empty() && has_kind) {
-      const absl::string_view part = chosen.TextAt(row, "part");
-      const bool wanted = of_delta  ? part.empty() || part == observe::kPartBoth
-                          : of_loss ? FullPrecision(chosen, row)
-                                    : true;
-      if (!wanted) {
-        ++other;
-        return false;
-      }
-    }
-    if (std::isfinite(chosen.NumberAt(row, settings.target))) return true;
-    // A full-precision row has no δ; that is no loss.
-    if (!of_delta || !FullPrecision(chosen, row)) ++without;
-    return false;
-  });
-  if (without > 0) {
-    notes->push_back(absl::StrCat(without, " rows without a ", settings.target, " were left out."));
-  }
-  if (rows.rows() == 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("no row has a ", settings.target,
-                     of_delta ? "; δ needs pairs of a quantized and a full-precision row of the "
-                                "same model, D and seed"
-                              : "",
-                     other > 0 ? absl::StrCat("; ", other, " rows are of another kind") : ""));
-  }
-  return rows;
-}
 
 absl::StatusOr<std::shared_ptr<const LawForm>> Create(Session& session, const std::string& name) {
   auto catalog = session.Catalog();
@@ -93,6 +37,23 @@ absl::StatusOr<fit::ProblemOptions> Problem(const LabSettings& settings) {
   return options;
 }
 
+// How intervals were resampled, and what the criteria do not account for.
+std::string NoteOnDependence(const compare::Comparison& comparison, bool bootstrap) {
+  std::string how;
+  if (bootstrap) {
+    how = comparison.resampled_groups > 0
+              ? absl::StrCat("Bootstraps draw the ", comparison.resampled_groups,
+                             " groups of runs of one model and seed, and r")
+              : "Bootstraps draw single runs, since the table does not tell at least 5 groups of "
+                "one model and seed, and r";
+  } else {
+    how = "R";
+  }
+  return absl::StrCat(how,
+                      "uns that share a trunk or a full-precision pair are not independent, so "
+                      "that differences of AICc overstate the evidence.");
+}
+
 // The full-precision law fitted to the full-precision rows, for forms that predict the loss.
 absl::StatusOr<fit::FitResult> FitFullPrecision(Session& session, const observe::Table& table,
                                                 const LabSettings& settings) {
@@ -106,9 +67,8 @@ absl::StatusOr<fit::FitResult> FitFullPrecision(Session& session, const observe:
   if (!form.ok()) return form.status();
   LabSettings loss = settings;
   loss.target = kTargetLoss;
-  loss.where.clear();
   std::vector<std::string> notes;
-  auto rows = Rows(table, loss, &notes);
+  auto rows = ChooseRows(table, kTargetLoss, "", &notes);
   if (!rows.ok()) return rows.status();
   auto options = Problem(loss);
   if (!options.ok()) return options.status();
@@ -155,7 +115,7 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
                                  const LabSettings& settings) {
   LabResult result;
   result.settings = settings;
-  auto rows = Rows(table, settings, &result.notes);
+  auto rows = ChooseRows(table, settings.target, settings.where, &result.notes);
   if (!rows.ok()) return rows.status();
   result.rows = *std::move(rows);
   auto options = Problem(settings);
@@ -208,10 +168,15 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
   for (const char* column : {"model", "N", "D", "G", "precision"}) {
     if (result.rows.Has(column)) compare_options.together.push_back(column);
   }
+  compare_options.resampled_together = GroupColumns(result.rows);
   auto comparison = compare::Compare(candidates, result.rows, compare_options);
   if (!comparison.ok()) return comparison.status();
   result.comparison = *std::move(comparison);
-  for (auto& entry : refused) result.comparison.refused.push_back(std::move(entry));
+  if (!refused.empty()) {
+    for (auto& entry : refused) result.comparison.refused.push_back(std::move(entry));
+    compare::Judge(&result.comparison);
+  }
+  result.comparison.notes.push_back(NoteOnDependence(result.comparison, settings.bootstraps > 0));
   return result;
 }
 

@@ -23,7 +23,7 @@ struct LabSettings {
   double huber_delta = 0;          // 0: the loss's own
   std::string likelihood = "student-t";
   std::string non_positive = "linear";  // fit::NonPositiveByName
-  std::string where;                    // rows to use; empty: those that fit the target
+  std::string where;                    // rows to use, of those that fit the target
   std::string noise;                    // column of standard errors of the target
   std::map<std::string, double> fixed;
   int bootstraps = 500;  // 0: none
@@ -44,8 +44,8 @@ absl::StatusOr<observe::Table> ReadObservations(const std::string& path,
                                                 const std::vector<std::string>& mapping,
                                                 std::vector<std::string>* notes);
 
-// Fits and compares. Rows for δ: those that have one, with both operands quantized where the table
-// says which; for the loss: the full-precision ones. Errors: an unknown law, no rows, settings that
+// Fits and compares on the rows of ChooseRows (framework/cli/lab_rows.h). Bootstraps draw groups of
+// one model and seed where there are enough. Errors: an unknown law, no rows, settings that
 // contradict each other.
 absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
                                  const LabSettings& settings);

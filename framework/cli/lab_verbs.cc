@@ -115,6 +115,7 @@ int Fit(Session& session, Arguments& arguments) {
   }
   PrintNotes(notes);
   PrintNotes(result->notes);
+  PrintNotes(result->comparison.notes);
   for (const compare::Ranked& ranked : result->comparison.ranking) PrintFit(ranked.fit);
   for (const auto& [form, why] : result->comparison.refused) {
     std::printf("%s: not fitted: %s\n", form.c_str(), why.c_str());
@@ -139,6 +140,7 @@ int Compare(Session& session, Arguments& arguments) {
   }
   PrintNotes(notes);
   PrintNotes(result->notes);
+  PrintNotes(result->comparison.notes);
   std::printf("%s\n\n%-22s %10s %8s %10s %10s %10s %10s\n", result->comparison.sentence.c_str(),
               "form", "parameters", "dAICc", "weight", "rel. error", "RMSE", "held out");
   for (const compare::Ranked& ranked : result->comparison.ranking) {
@@ -208,9 +210,12 @@ int ReportOfRecipe(Session& session, Arguments& arguments) {
 }
 
 void AddLabOptions(CLI::App* verb, Arguments& arguments) {
-  verb->add_option("--map", arguments.mapping,
-                   "column=expression over the file's columns, such as N=params_nonembedding or\n"
-                   "D='flop / (6*params)'; where=condition keeps rows (repeatable)")
+  verb->add_option(
+          "--map", arguments.mapping,
+          "column=expression over the file's columns, such as N=params_nonembedding or\n"
+          "D='flop / (6*params)'; where=condition keeps rows (repeatable).\n"
+          "Of these, delta takes rows whose part is both or missing, the loss those in full "
+          "precision")
       ->type_name("COLUMN=EXPRESSION");
   verb->add_option("--target", arguments.settings.target, "What the laws predict: delta or loss")
       ->capture_default_str();

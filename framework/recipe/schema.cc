@@ -260,7 +260,9 @@ std::vector<SectionSpec> OtherSections() {
         Int("bootstraps", "500", 0, "Resamples for the intervals; 0: none."),
         Int("seed", "1", 0, "Of the resamples and of the starting points."),
         Text("where", "\"\"",
-             "Which observations count, such as \"part == 'both'\"; empty: all.")}},
+             "Which observations count, such as \"D > 1e6\"; empty: all. Of these, rows whose part "
+             "is both or missing are used for delta and full-precision rows for the loss, unless "
+             "the condition itself names part (for the loss: part or scheme).")}},
       {"report",
        "",
        SectionSpec::Form::kTable,

@@ -1,0 +1,79 @@
+#include "framework/cli/lab_rows.h"
+
+#include <string>
+#include <vector>
+
+#include "framework/observe/csv.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace qatlas::cli {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kRuns[] =
+    "run,model,D,scheme,part,precision,seed,loss,delta\n"
+    "fp1,s,1,fp,none,fp,0,3.4,\n"
+    "fp2,s,2,fp,none,fp,0,3.2,\n"
+    "both1,s,1,wa,both,W4A4,0,3.5,.1\n"
+    "both2,s,2,wa,both,W4A4,0,3.4,.2\n"
+    "blank,s,2,wa,,W3A3,0,3.6,.4\n"
+    "weights,s,2,wa,weights,W4,0,3.3,.1\n"
+    "failed,s,2,wa,both,W2A2,0,,\n";
+
+observe::Table Read(const std::string& text) {
+  const auto table = observe::ParseCsv(text, "f");
+  EXPECT_TRUE(table.ok()) << table.status();
+  return *table;
+}
+
+std::vector<std::string> Chosen(const std::string& target, const std::string& where,
+                                std::vector<std::string>* notes) {
+  const auto rows = ChooseRows(Read(kRuns), target, where, notes);
+  EXPECT_TRUE(rows.ok()) << rows.status();
+  std::vector<std::string> runs;
+  if (!rows.ok()) return runs;
+  for (size_t row = 0; row < rows->rows(); ++row) runs.emplace_back(rows->TextAt(row, "run"));
+  return runs;
+}
+
+TEST(ChooseRowsTest, ConditionsKeepTheKindUnlessTheyNameIt) {
+  std::vector<std::string> notes;
+  EXPECT_THAT(Chosen("delta", "", &notes), ElementsAre("both1", "both2", "blank"));
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("1 rows without a delta")));
+  EXPECT_THAT(Chosen("delta", "D > 1", &notes), ElementsAre("both2", "blank"));
+  EXPECT_THAT(Chosen("delta", "scheme == 'wa' && D > 1", &notes), ElementsAre("both2", "blank"));
+  EXPECT_THAT(Chosen("delta", "part == 'weights' || D < 2", &notes),
+              ElementsAre("both1", "weights"));
+
+  EXPECT_THAT(Chosen("loss", "", &notes), ElementsAre("fp1", "fp2"));
+  EXPECT_THAT(Chosen("loss", "D > 1", &notes), ElementsAre("fp2"));
+  EXPECT_THAT(Chosen("loss", "D < 2 && (scheme == 'fp' || scheme == 'wa')", &notes),
+              ElementsAre("fp1", "both1"));
+  EXPECT_THAT(Chosen("loss", "part == 'weights'", &notes), ElementsAre("weights"));
+  // A text is no column.
+  EXPECT_THAT(Chosen("loss", "run == 'part' || D == 1", &notes), ElementsAre("fp1"));
+}
+
+TEST(ChooseRowsTest, Refusals) {
+  std::vector<std::string> notes;
+  EXPECT_EQ(ChooseRows(Read(kRuns), "delta", "D >", &notes).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(
+      std::string(
+          ChooseRows(Read(kRuns), "loss", "precision == 'W4A4'", &notes).status().message()),
+      HasSubstr("2 rows are of another kind"));
+}
+
+TEST(GroupColumnsTest, NeedEverySeed) {
+  EXPECT_THAT(GroupColumns(Read("model,N,seed\ns,1,0\ns,1,1\n")), ElementsAre("model", "seed"));
+  EXPECT_THAT(GroupColumns(Read("N,seed\n1,0\n1,1\n")), ElementsAre("N", "seed"));
+  EXPECT_THAT(GroupColumns(Read("model,seed\ns,0\ns,\n")), IsEmpty());
+  EXPECT_THAT(GroupColumns(Read("model\ns\n")), IsEmpty());
+}
+
+}  // namespace
+}  // namespace qatlas::cli
