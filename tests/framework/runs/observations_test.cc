@@ -24,6 +24,7 @@ TEST_F(ObservationsTest, RowsHaveLossesPairedOverSequences) {
   const observe::Table table = GatherObservations(MustPlan(recipe), store_).value();
   ASSERT_EQ(table.rows(), 3u);
   EXPECT_EQ(table.TextAt(0, "scheme"), "fp");
+  EXPECT_EQ(table.TextAt(0, "precision"), "fp");  // laws hold full precision by this label
   EXPECT_EQ(table.TextAt(0, "part"), "none");
   EXPECT_EQ(table.TextAt(0, "status"), "done");
   EXPECT_EQ(table.NumberAt(0, "N"), 12 * 64);
