@@ -24,19 +24,23 @@ nlohmann::ordered_json RunPath(const Plan& plan, const PlannedRun& run) {
   return path;
 }
 
-// The plan in force, then those that it took the place of.
-std::vector<fs::path> PlanFiles(const Store& store, const std::string& name) {
+// The plan in force, then those that it took the place of. An error where the folder cannot be read
+// to its end: a plan that was not seen might need anything.
+absl::StatusOr<std::vector<fs::path>> PlanFiles(const Store& store, const std::string& name) {
   std::vector<fs::path> files;
+  const fs::path folder = store.StudyFolder(name);
   std::error_code error;
-  for (fs::directory_iterator it(store.StudyFolder(name), error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
     const std::string file = it->path().filename().string();
     if (file.rfind("plan-", 0) == 0 && it->path().extension() == ".json") {
       files.push_back(it->path());
     }
   }
+  if (error && error != std::errc::no_such_file_or_directory) {
+    return FileError("read the folder", folder, error.value());
+  }
   std::sort(files.begin(), files.end());
-  const fs::path plan = store.StudyFolder(name) / kPlanFile;
+  const fs::path plan = folder / kPlanFile;
   if (fs::exists(plan, error)) files.insert(files.begin(), plan);
   return files;
 }
@@ -174,14 +178,18 @@ std::vector<std::string> ListStudies(const Store& store) {
   for (fs::directory_iterator it(store.root() / "studies", error), end; !error && it != end;
        it.increment(error)) {
     const std::string name = it->path().filename().string();
-    if (!PlanFiles(store, name).empty()) names.push_back(name);
+    std::error_code one;
+    if (!it->is_directory(one)) continue;
+    // One that cannot be read is listed, so that reading it says why.
+    const auto files = PlanFiles(store, name);
+    if (!files.ok() || !files->empty()) names.push_back(name);
   }
   std::sort(names.begin(), names.end());
   return names;
 }
 
 absl::StatusOr<Study> ReadStudy(const Store& store, const std::string& name) {
-  const std::vector<fs::path> files = PlanFiles(store, name);
+  QATLAS_ASSIGN_OR_RETURN(const std::vector<fs::path> files, PlanFiles(store, name));
   if (files.empty()) {
     return absl::NotFoundError(absl::StrCat(store.StudyFolder(name).string(), " has no plan"));
   }
