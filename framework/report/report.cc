@@ -90,6 +90,7 @@ Page MakePage(const Inputs& inputs) {
   Page page;
   page.title = inputs.title.empty() ? "Qatlas report" : inputs.title;
   page.summary = inputs.description;
+  if (!page.summary.empty() && page.summary.back() != '.') page.summary += '.';
   for (const ComparedLaws& laws : inputs.laws) {
     absl::StrAppend(&page.summary, page.summary.empty() ? "" : " ", laws.comparison.sentence);
   }
