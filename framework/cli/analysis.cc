@@ -1,5 +1,6 @@
 #include "framework/cli/analysis.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <system_error>
@@ -141,8 +142,16 @@ absl::StatusOr<fs::path> Analyze(Session& session, AnalysisInputs inputs, const 
       return status;
     }
     for (const std::string& note : result->notes) page.notes.push_back(note);
-    page.laws.push_back({absl::StrCat("laws-", settings.name), TitleOfTarget(settings.target),
-                         std::move(result->rows), std::move(result->comparison)});
+    // Several fits of one target are told apart by their names.
+    const auto same = [&settings](const LabSettings& other) {
+      return other.target == settings.target;
+    };
+    std::string title = TitleOfTarget(settings.target);
+    if (std::count_if(inputs.fits.begin(), inputs.fits.end(), same) > 1) {
+      absl::StrAppend(&title, " (", settings.name, ")");
+    }
+    page.laws.push_back({absl::StrCat("laws-", settings.name), title, std::move(result->rows),
+                         std::move(result->comparison)});
   }
   page.observations = std::move(inputs.observations);
   if (absl::Status status =

@@ -44,6 +44,11 @@ ExitCode CodeOf(const absl::Status& status) {
   }
 }
 
+// Planning asks the worker, which says so when a plugin does not load.
+ExitCode CodeOfPlan(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kFailedPrecondition ? kPluginFailure : CodeOf(status);
+}
+
 runs::PlanOptions OptionsOfPlan(const Session& session, const Arguments& arguments, bool keep) {
   runs::PlanOptions options;
   options.device = arguments.device;
@@ -57,7 +62,7 @@ int DryRun(Session& session, const Arguments& arguments, const recipe::ResolvedR
            int jobs) {
   auto plan = runs::MakePlan(recipe, runs::Store(arguments.store),
                              OptionsOfPlan(session, arguments, false));
-  if (!plan.ok()) return session.Fail(CodeOf(plan.status()), plan.status());
+  if (!plan.ok()) return session.Fail(CodeOfPlan(plan.status()), plan.status());
   if (session.json) return Session::Answer(runs::PlanToJson(*plan, jobs));
   std::cout << runs::ShowPlan(*plan, jobs);
   return kDone;
@@ -80,7 +85,7 @@ int Run(Session& session, const Arguments& arguments) {
   ProgressView progress(isatty(STDERR_FILENO) != 0);
   // The plan is checked (components, sites, memory, disk) before minutes go into tokens.
   auto plan = runs::MakePlan(*recipe, store, OptionsOfPlan(session, arguments, true));
-  if (!plan.ok()) return session.Fail(CodeOf(plan.status()), plan.status());
+  if (!plan.ok()) return session.Fail(CodeOfPlan(plan.status()), plan.status());
   runs::ExecuteOptions execute;
   execute.jobs = jobs;
   execute.plugin_path = session.plugin_path;
@@ -136,7 +141,7 @@ int Status(Session& session, const Arguments& arguments) {
   runs::PlanOptions options = OptionsOfPlan(session, arguments, false);
   options.describe = false;
   auto plan = runs::MakePlan(*recipe, store, options);
-  if (!plan.ok()) return session.Fail(CodeOf(plan.status()), plan.status());
+  if (!plan.ok()) return session.Fail(CodeOfPlan(plan.status()), plan.status());
   auto status = runs::GetStatus(*plan, store);
   if (!status.ok()) return session.Fail(CodeOf(status.status()), status.status());
   if (session.json) return Session::Answer(runs::StatusToJson(*status, *plan));

@@ -45,6 +45,10 @@ int List(const Session& session, const Arguments& arguments) {
   if (!sizes.ok()) return session.Fail(kFailed, sizes.status());
   auto work = store.ListWork();
   if (!work.ok()) return session.Fail(kFailed, work.status());
+  std::vector<std::string> damaged;
+  if (auto segments = store.List(&damaged); !segments.ok()) {
+    return session.Fail(kFailed, segments.status());
+  }
   if (session.json) {
     nlohmann::json open = nlohmann::json::array();
     for (const runs::WorkRecord& record : *work) {
@@ -60,6 +64,7 @@ int List(const Session& session, const Arguments& arguments) {
                             {"work_bytes", sizes->work_bytes},
                             {"data_bytes", sizes->data_bytes},
                             {"studies", sizes->studies},
+                            {"damaged", damaged},
                             {"unfinished", open}});
   }
   std::printf("studies      %s\n",
@@ -71,6 +76,7 @@ int List(const Session& session, const Arguments& arguments) {
   std::printf("unfinished   %lld, %s\n", static_cast<long long>(sizes->work),
               runs::ShowBytes(sizes->work_bytes).c_str());
   std::printf("data         %s\n", runs::ShowBytes(sizes->data_bytes).c_str());
+  for (const std::string& sentence : damaged) std::printf("damaged      %s\n", sentence.c_str());
   for (const runs::WorkRecord& record : *work) {
     if (record.failure)
       std::printf("failed       %s: %s\n", record.id.c_str(), record.failure->Show().c_str());
@@ -90,8 +96,11 @@ int Gc(const Session& session, Arguments& arguments) {
                             {"removed_work", report->removed_work},
                             {"bytes", report->bytes},
                             {"kept", report->kept},
+                            {"damaged", report->damaged},
                             {"dry_run", arguments.gc.dry_run}});
   }
+  for (const std::string& sentence : report->damaged)
+    std::printf("damaged: %s\n", sentence.c_str());
   std::printf("%s %s: %zu checkpoints and %zu unfinished folders; %lld checkpoints kept\n",
               arguments.gc.dry_run ? "would free" : "freed", runs::ShowBytes(report->bytes).c_str(),
               report->freed.size(), report->removed_work.size(),

@@ -92,7 +92,8 @@ Page MakePage(const Inputs& inputs) {
   page.summary = inputs.description;
   if (!page.summary.empty() && page.summary.back() != '.') page.summary += '.';
   for (const ComparedLaws& laws : inputs.laws) {
-    absl::StrAppend(&page.summary, page.summary.empty() ? "" : " ", laws.comparison.sentence);
+    absl::StrAppend(&page.summary, page.summary.empty() ? "" : " ", laws.title, ": ",
+                    laws.comparison.sentence);
   }
   const auto add = [&page](Section section) {
     if (!section.empty()) page.sections.push_back(std::move(section));

@@ -127,7 +127,8 @@ TEST_F(SourceTest, TokenFilesAreUsedInPlace) {
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_THAT(ReadAll(data->train), ElementsAre(0, 1, 2, 3, 0, 1));
   EXPECT_THAT(ReadAll(data->validation), ElementsAre(2, 3));
-  EXPECT_EQ(std::distance(fs::directory_iterator(data->folder), {}), 1) << "info.json alone";
+  EXPECT_EQ(std::distance(fs::directory_iterator(data->folder), {}), 2)
+      << "info.json and files.json alone";
   EXPECT_EQ(data->info.used_ids, 4);
   SourceSpec bad = Tokens();
   bad.tokens.vocabulary = 3;
