@@ -98,52 +98,14 @@ void PrintNotes(const std::vector<std::string>& notes) {
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
 }
 
-int Fit(Session& session, Arguments& arguments) {
-  std::vector<std::string> notes;
-  auto result = Lab(session, arguments, &notes);
-  if (!result.ok()) return session.Fail(CodeOf(result.status()), result.status());
-  const nlohmann::ordered_json json = compare::ToJson(result->comparison);
-  if (!arguments.output.empty()) {
-    if (absl::Status status = observe::WriteFileAtomically(arguments.output, json.dump(2) + "\n");
-        !status.ok()) {
-      return session.Fail(kFailed, status);
-    }
-  }
-  if (session.json) {
-    std::cout << json.dump(2) << "\n";
-    return kDone;
-  }
-  PrintNotes(notes);
-  PrintNotes(result->notes);
-  PrintNotes(result->comparison.notes);
-  for (const compare::Ranked& ranked : result->comparison.ranking) PrintFit(ranked.fit);
-  for (const auto& [form, why] : result->comparison.refused) {
-    std::printf("%s: not fitted: %s\n", form.c_str(), why.c_str());
-  }
-  return result->comparison.ranking.empty() ? kBadInput : kDone;
+void PrintFits(const compare::Comparison& comparison) {
+  for (const compare::Ranked& ranked : comparison.ranking) PrintFit(ranked.fit);
 }
 
-int Compare(Session& session, Arguments& arguments) {
-  std::vector<std::string> notes;
-  auto result = Lab(session, arguments, &notes);
-  if (!result.ok()) return session.Fail(CodeOf(result.status()), result.status());
-  const nlohmann::ordered_json json = compare::ToJson(result->comparison);
-  if (!arguments.output.empty()) {
-    if (absl::Status status = observe::WriteFileAtomically(arguments.output, json.dump(2) + "\n");
-        !status.ok()) {
-      return session.Fail(kFailed, status);
-    }
-  }
-  if (session.json) {
-    std::cout << json.dump(2) << "\n";
-    return kDone;
-  }
-  PrintNotes(notes);
-  PrintNotes(result->notes);
-  PrintNotes(result->comparison.notes);
-  std::printf("%s\n\n%-22s %10s %8s %10s %10s %10s %10s\n", result->comparison.sentence.c_str(),
-              "form", "parameters", "dAICc", "weight", "rel. error", "RMSE", "held out");
-  for (const compare::Ranked& ranked : result->comparison.ranking) {
+void PrintRanking(const compare::Comparison& comparison) {
+  std::printf("%s\n\n%-22s %10s %8s %10s %10s %10s %10s\n", comparison.sentence.c_str(), "form",
+              "parameters", "dAICc", "weight", "rel. error", "RMSE", "held out");
+  for (const compare::Ranked& ranked : comparison.ranking) {
     std::printf("%-22s %10d %8s %10s %10s %10s %10s%s\n", ranked.name.c_str(), ranked.parameters,
                 report::ShortNumber(ranked.delta_aicc, 3).c_str(),
                 report::ShortNumber(ranked.weight_aicc, 3).c_str(),
@@ -152,11 +114,35 @@ int Compare(Session& session, Arguments& arguments) {
                 report::ShortNumber(ranked.cross_validation.rmse, 3).c_str(),
                 ranked.fit.identifiability.identifiable ? "" : "  not identifiable");
   }
-  for (const auto& [form, why] : result->comparison.refused) {
-    std::printf("%-22s not fitted: %s\n", form.c_str(), why.c_str());
+}
+
+// `fit` and `compare` differ in what they print.
+int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
+  std::vector<std::string> notes;
+  auto result = Lab(session, arguments, &notes);
+  if (!result.ok()) return session.Fail(CodeOf(result.status()), result.status());
+  const compare::Comparison& comparison = result->comparison;
+  const nlohmann::ordered_json json = compare::ToJson(comparison);
+  if (!arguments.output.empty()) {
+    if (absl::Status status = observe::WriteFileAtomically(arguments.output, json.dump(2) + "\n");
+        !status.ok()) {
+      return session.Fail(kFailed, status);
+    }
   }
-  if (!result->comparison.rule.empty()) std::printf("\n%s\n", result->comparison.rule.c_str());
-  return result->comparison.ranking.empty() ? kBadInput : kDone;
+  const int exit_code = comparison.ranking.empty() ? kBadInput : kDone;
+  if (session.json) {
+    std::cout << json.dump(2) << "\n";
+    return exit_code;
+  }
+  PrintNotes(notes);
+  PrintNotes(result->notes);
+  PrintNotes(comparison.notes);
+  ranking ? PrintRanking(comparison) : PrintFits(comparison);
+  for (const auto& [form, why] : comparison.refused) {
+    std::printf("%s: not fitted: %s\n", form.c_str(), why.c_str());
+  }
+  if (ranking && !comparison.rule.empty()) std::printf("\n%s\n", comparison.rule.c_str());
+  return exit_code;
 }
 
 int ReportOfTable(Session& session, Arguments& arguments) {
@@ -266,9 +252,11 @@ void AddLabVerbs(CLI::App& app, Session& session) {
         ->type_name("FILE");
     AddLabOptions(verb, arguments);
   }
-  fit->callback([&session] { session.verb = [&session] { return Fit(session, arguments); }; });
+  fit->callback([&session] {
+    session.verb = [&session] { return FitOrCompare(session, arguments, false); };
+  });
   compare->callback(
-      [&session] { session.verb = [&session] { return Compare(session, arguments); }; });
+      [&session] { session.verb = [&session] { return FitOrCompare(session, arguments, true); }; });
 }
 
 void AddReportVerb(CLI::App& app, Session& session) {
