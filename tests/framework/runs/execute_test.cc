@@ -178,8 +178,12 @@ TEST_F(ExecuteTest, ASignalStopsCleanlyAndTheNextRunGoesOn) {
     std::filesystem::remove(folder_ / "log");
     setenv("FAKE_STEP_MS", "2", 1);
     Recorder recorder;
+    // Both workers pass this step; a second signal would kill them.
+    bool sent = false;
     recorder.action = [&](const Event& event) {
-      if (event.kind == Event::Kind::kProgress && event.step == 19) kill(getpid(), number);
+      if (sent || event.kind != Event::Kind::kProgress || event.step != 19) return;
+      sent = true;
+      kill(getpid(), number);
     };
     const ExecuteReport report = MustRun(Recipe({20, 40}, 2), 2, &recorder);
     EXPECT_EQ(report.signal, number);
