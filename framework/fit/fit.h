@@ -93,7 +93,8 @@ struct FitResult {
       0;                      // mean |target - prediction| / |target| over rows with target != 0
   double rmse = 0;            // of the target
   double residual_scale = 0;  // of the loss's residual: s with s² = 2·objective/(n-p) for squares,
-                              // the normalized median absolute deviation for Huber
+                              // the normalized median absolute deviation for Huber, and
+                              // sqrt(n/(n-p)) times the scale of its likelihood for Student's t
 
   int starts = 0;          // generated
   int searched = 0;        // run to a local optimum

@@ -1,5 +1,7 @@
 #include "framework/fit/inner.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 
@@ -22,6 +24,11 @@ namespace avx2 {
 }  // namespace avx2
 #endif
 #pragma GCC pop_options
+
+double StudentVariance(int64_t padded, const double* squares, const double* weight, double nu,
+                       double least) {
+  return baseline::StudentVariance(padded, squares, weight, nu, least);
+}
 
 const Kernels& BaselineKernels() {
   static constexpr Kernels kernels = {baseline::Terms, baseline::Gradient, baseline::Normal};

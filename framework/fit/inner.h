@@ -22,10 +22,19 @@ struct TermsInput {
   const double* inverse_noise;  // 1/se in the residual's units
 };
 
+// Student's t: s² at maximum likelihood of residuals r with weights w, [padded], the root of
+//   sum w (nu + 1) r²/(nu s² + r²) = sum w.
+// squares: r². Not below `least`, which is what it is where most residuals are 0.
+double StudentVariance(int64_t padded, const double* squares, const double* weight, double nu,
+                       double least);
+// The least s² that Student's t is given: that of rounding.
+inline constexpr double kLeastVariance = 1e-30;
+
 struct Kernels {
-  // The objective sum w rho(r); infinity when a prediction is NaN, or not positive where its
-  // logarithm is taken. slope: w rho'(r) dr/df. curvature: w (rho'(r)/r) (dr/df)², the weight of
-  // Gauss-Newton (of iteratively reweighted least squares for Huber). scratch: [Padded(rows)].
+  // The objective (loss.h); infinity when a prediction is NaN, or not positive where its logarithm
+  // is taken. With psi_i its derivative by r_i: slope = psi dr/df, and curvature = psi/r (dr/df)²,
+  // the weight of Gauss-Newton (of iteratively reweighted least squares for robust losses).
+  // scratch: [Padded(rows)].
   double (*terms)(const TermsInput& input, double* slope, double* curvature, double* scratch);
   // gradient[a] = sum_i J[a][i] slope[i].
   void (*gradient)(int m, int64_t padded, const double* jacobian, const double* slope,

@@ -177,7 +177,7 @@ Refit LocalSearcher::Run(absl::Span<const double> start) {
 
 // Returns true when the search has ended, false when BFGS should go on.
 bool LocalSearcher::Levenberg(Refit* state, std::vector<double>* g, std::vector<double>* h) {
-  const bool robust = problem_.loss().shape == Shape::kHuber;
+  const bool robust = problem_.loss().shape != Shape::kSquare;
   const int limit = robust ? std::min(kLevenbergSteps, max_iterations_) : max_iterations_;
   std::vector<double>& u = state->coordinates;
   std::vector<double> step(m_);

@@ -15,10 +15,12 @@ namespace qatlas::fit {
 
 // Searches in coordinates: natural values, or logarithms of positive parameters. Two phases:
 //
-// 1. Levenberg-Marquardt on the analytic Jacobian. For Huber the curvature is that of iteratively
+// 1. Levenberg-Marquardt on the analytic Jacobian. For robust losses the curvature is that of
+// iteratively
 //    reweighted least squares, which majorizes the loss: every step goes down, from any start, but
 //    near the optimum only linearly.
-// 2. For Huber then BFGS, starting from the inverse of phase 1's curvature: superlinear where most
+// 2. For robust losses then BFGS, starting from the inverse of phase 1's curvature: superlinear
+// where most
 //    residuals lie in the linear branch and the Gauss-Newton matrix says little about the true
 //    Hessian.
 //

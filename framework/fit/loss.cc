@@ -10,18 +10,21 @@ namespace qatlas::fit {
 std::string Loss::Name() const {
   std::string name = space == Space::kLog ? "log-" : "";
   if (shape == Shape::kHuber) return absl::StrCat(name, "huber(", delta, ")");
+  if (shape == Shape::kStudentT) return absl::StrCat(name, "student-t(", nu, ")");
   return name + "least-squares";
 }
 
 std::vector<std::string> LossNames() {
-  return {"least-squares", "huber", "log-least-squares", "log-huber"};
+  return {"least-squares", "huber", "student-t", "log-least-squares", "log-huber", "log-student-t"};
 }
 
 absl::StatusOr<Loss> LossByName(absl::string_view name) {
   if (name == "least-squares") return Loss{Space::kLinear, Shape::kSquare};
   if (name == "huber") return Loss{Space::kLinear, Shape::kHuber};
+  if (name == "student-t") return Loss{Space::kLinear, Shape::kStudentT};
   if (name == "log-least-squares") return Loss{Space::kLog, Shape::kSquare};
   if (name == "log-huber") return Loss{Space::kLog, Shape::kHuber};
+  if (name == "log-student-t") return Loss{Space::kLog, Shape::kStudentT};
   return absl::NotFoundError(absl::StrCat("no loss '", name, "'",
                                           observe::Suggest(name, LossNames()),
                                           "; there are: ", absl::StrJoin(LossNames(), ", ")));

@@ -12,15 +12,23 @@ namespace qatlas::fit {
 
 // Where the residual lives: r = (f - y)/se (se = 1 where no noise is given), or r = ln f - ln y.
 enum class Space { kLinear, kLog };
-// rho(r) = r²/2, or Huber's: r²/2 for |r| <= delta, delta (|r| - delta/2) beyond.
-enum class Shape { kSquare, kHuber };
+// kSquare: rho(r) = r²/2. kHuber: r²/2 for |r| <= delta, delta (|r| - delta/2) beyond.
+// kStudentT: the likelihood of Student's t with nu degrees of freedom, its scale s at maximum
+// likelihood for the parameters at hand (so that the two are estimated jointly: Lange, Little and
+// Taylor 1989). With W = sum w and
+//   L = min over s of  W ln s + sum w (nu + 1)/2 ln(1 + r²/(nu s²))
+// the objective is F = W/2 exp(2 L/W - 1): positive, in the units of r², and for nu to infinity the
+// sum of w r²/2. A difference of log likelihoods is W/2 ln(F1/F0), as it is for kSquare with its
+// variance estimated.
+enum class Shape { kSquare, kHuber, kStudentT };
 
 struct Loss {
   Space space = Space::kLinear;
   Shape shape = Shape::kSquare;
   double delta = 1e-3;  // Huber's threshold, in the units of the residual
+  double nu = 4;        // degrees of freedom of Student's t; small: heavy tails
 
-  // "log-huber(0.001)", as results and messages name it.
+  // "log-huber(0.001)", "student-t(4)", as results and messages name it.
   std::string Name() const;
 };
 
@@ -28,9 +36,10 @@ struct Loss {
 //   "least-squares"      r²/2 on the target
 //   "huber"              Huber on the target, delta 1e-3
 //   "log-least-squares"  r²/2 on the logarithm: relative errors
-//   "log-huber"          Huber on the logarithm, delta 1e-3: the procedure of Hoffmann et al. 2022
-//   as
+//   "log-huber"          Huber on the logarithm, delta 1e-3: the loss of Hoffmann et al. 2022 as
 //                        Besiroglu et al. 2024 (arXiv 2404.10102) state it
+//   "student-t"          Student's t with 4 degrees of freedom on the target
+//   "log-student-t"      the same on the logarithm
 // NotFound with the list of names.
 absl::StatusOr<Loss> LossByName(absl::string_view name);
 std::vector<std::string> LossNames();
@@ -40,7 +49,7 @@ std::vector<std::string> LossNames();
 enum class NonPositive {
   kRefuse,  // an error that names the first such row
   kDrop,    // fit without them; FitResult::dropped counts them
-  kLinear,  // least squares (or Huber) on the target itself, for all rows
+  kLinear,  // the same shape of loss on the target itself, for all rows
 };
 absl::StatusOr<NonPositive> NonPositiveByName(
     absl::string_view name);  // "refuse", "drop", "linear"

@@ -92,6 +92,9 @@ class ProblemBuilder {
     if (options().loss.shape == Shape::kHuber && !(options().loss.delta > 0)) {
       problems_.Add("the threshold of Huber's loss must be above 0");
     }
+    if (options().loss.shape == Shape::kStudentT && !(options().loss.nu > 0)) {
+      problems_.Add("Student's t needs degrees of freedom above 0");
+    }
   }
 
   const std::vector<std::string>& Per(const LawParameter& parameter) const {
@@ -330,6 +333,17 @@ class ProblemBuilder {
       return absl::InvalidArgumentError(absl::StrCat(
           Headline(), ": ", rows, " rows for ", free, " free parameters (",
           absl::StrJoin(FreeNames(), ", "), "); add runs, or fix parameters at published values"));
+    }
+    // With fewer rows a curve through as many points as there are parameters, and a scale that goes
+    // to 0, has any likelihood one wants.
+    const double nu = problem_.loss_.nu;
+    if (problem_.loss_.shape == Shape::kStudentT &&
+        static_cast<double>(rows) * nu <= free * (nu + 1)) {
+      return absl::InvalidArgumentError(absl::StrCat(
+          Headline(), ": the likelihood of ", problem_.loss_.Name(), " has no maximum ", "with ",
+          rows, " rows for ", free, " free parameters; it takes more than ",
+          observe::ShowNumber(free * (nu + 1) / nu),
+          " rows: add runs, fix parameters, or take least squares or Huber"));
     }
     for (const auto& [name, value] : options().fixed) {
       const bool found = std::any_of(problem_.parameters_.begin(), problem_.parameters_.end(),

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "framework/fit/bootstrap.h"
+#include "framework/fit/inner.h"
 
 namespace qatlas::fit {
 
@@ -29,6 +30,25 @@ double NormalizedMad(const std::vector<double>& residuals) {
   sizes.reserve(residuals.size());
   for (double r : residuals) sizes.push_back(std::abs(r));
   return 1.4826022185056018 * Median(std::move(sizes));
+}
+
+double StudentScale(absl::Span<const double> residuals, absl::Span<const double> weights,
+                    double nu) {
+  const int64_t n = static_cast<int64_t>(residuals.size());
+  const int64_t padded = inner::Padded(n);
+  std::vector<double> squares(padded, 0.0);
+  std::vector<double> weight(padded, 0.0);
+  // In units of the largest, so that no square underflows.
+  double largest = 0;
+  for (double r : residuals) largest = std::max(largest, std::abs(r));
+  if (largest == 0) return 0;
+  for (int64_t i = 0; i < n; ++i) {
+    squares[i] = residuals[i] / largest * (residuals[i] / largest);
+    weight[i] = weights.empty() ? 1.0 : weights[i];
+  }
+  const double least = inner::kLeastVariance;
+  const double variance = inner::StudentVariance(padded, squares.data(), weight.data(), nu, least);
+  return variance > least ? largest * std::sqrt(variance) : 0.0;
 }
 
 double Quantile(const std::vector<double>& sorted, double p) {

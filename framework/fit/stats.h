@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <absl/types/span.h>
+
 namespace qatlas::fit {
 
 // Quantile of Student's t for probability p in (0, 1); degrees > 0.
@@ -15,6 +17,12 @@ double StudentTwoSided(double t, double degrees);
 double Median(std::vector<double> values);  // not empty
 // 1.4826 times the median of |x|: the standard deviation of Gaussian residuals about 0.
 double NormalizedMad(const std::vector<double>& residuals);
+
+// The scale s at which Student's t with nu degrees of freedom gives the residuals their highest
+// likelihood; weights: one a residual, or empty for 1. 0 where more than nu/(nu+1) of the weight
+// lies on residuals of 0.
+double StudentScale(absl::Span<const double> residuals, absl::Span<const double> weights,
+                    double nu);
 
 // Random numbers that depend on the seed and a stream's number alone (SplitMix64).
 class Random {

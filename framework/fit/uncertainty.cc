@@ -52,6 +52,34 @@ Residuals CollectResiduals(const FitResult& result) {
   return residuals;
 }
 
+// The factor below for Student's t, whose scale is that of its likelihood: the covariance of an
+// M-estimator with the correction of Huber 1981, section 7.6.
+double StudentFactor(const Loss& loss, const Residuals& residuals, int p, double* scale) {
+  const double n = static_cast<double>(residuals.rows);
+  const double left = n - p;
+  const double s = StudentScale(residuals.r, {}, loss.nu);
+  *scale = s * std::sqrt(n / left);
+  if (s == 0) return 0;
+  double psi_squares = 0;
+  double slopes = 0;
+  double slope_squares = 0;
+  for (double residual : residuals.r) {
+    const double r = residual / s;
+    const double core = loss.nu + r * r;
+    const double psi = (loss.nu + 1) * r / core;
+    const double slope = (loss.nu + 1) * (loss.nu - r * r) / (core * core);
+    psi_squares += psi * psi;
+    slopes += slope / n;
+    slope_squares += slope * slope / n;
+  }
+  // Far more outliers than the model has leave the mean slope without meaning; it is then that of
+  // the model.
+  slopes = std::max(slopes, .25 * (loss.nu + 1) / (loss.nu + 3));
+  const double spread = std::max(0.0, slope_squares - slopes * slopes);
+  const double k = 1 + p / n * spread / (slopes * slopes);
+  return k * k * (psi_squares / left) / (slopes * slopes) * s * s;
+}
+
 // The factor before (JᵀWJ)⁻¹, and the residuals' scale.
 double VarianceFactor(const Loss& loss, const Residuals& residuals, double objective, int p,
                       double* scale) {
@@ -61,6 +89,7 @@ double VarianceFactor(const Loss& loss, const Residuals& residuals, double objec
     *scale = std::sqrt(2 * objective / left);
     return *scale * *scale;
   }
+  if (loss.shape == Shape::kStudentT) return StudentFactor(loss, residuals, p, scale);
   *scale = NormalizedMad(residuals.r) * std::sqrt(n / left);
   double psi_squares = 0;
   for (double r : residuals.r) {

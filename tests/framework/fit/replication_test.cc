@@ -43,7 +43,7 @@ TEST(Replication, NeverEndsAboveNlopt) {
 }
 
 TEST(Replication, GradientMatchesDifferences) {
-  for (const char* loss : {"log-huber", "huber", "least-squares", "log-least-squares"}) {
+  for (const std::string& loss : fit::LossNames()) {
     auto problem = Pose("chinchilla", ChinchillaRuns(37, .01, 7), loss);
     ASSERT_TRUE(problem.ok());
     fit::LocalSearcher searcher(*problem, {});
