@@ -100,6 +100,13 @@ Problem Problem::WithWeight(std::vector<double> weight) const {
   return result;
 }
 
+Problem Problem::WithLoss(const Loss& loss) const {
+  QATLAS_CHECK(loss.space == loss_.space, "targets and noise are laid out for the space");
+  Problem result = *this;
+  result.loss_ = loss;
+  return result;
+}
+
 Problem Problem::Subset(absl::Span<const char> keep) const {
   QATLAS_CHECK(static_cast<int64_t>(keep.size()) == rows(), "one mark a row");
   Problem result = *this;

@@ -81,6 +81,8 @@ class Problem {
   // Targets of a logarithmic loss must be > 0.
   Problem WithTarget(std::vector<double> target) const;
   Problem WithWeight(std::vector<double> weight) const;
+  // The same under a loss of the same space (densities that are fitted in its place).
+  Problem WithLoss(const Loss& loss) const;
   // The rows of the problem that `keep` marks, [rows()]; parameters stay as they are, so a category
   // may be left without rows.
   Problem Subset(absl::Span<const char> keep) const;
