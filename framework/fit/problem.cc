@@ -139,47 +139,55 @@ Problem Problem::Subset(absl::Span<const char> keep) const {
 
 absl::StatusOr<std::vector<int>> Problem::Blocks(const observe::Table& table) const {
   std::vector<int> result(table.rows(), 0);
-  if (block_columns_.empty()) return result;
-  QATLAS_ASSIGN_OR_RETURN(const auto keys, CategoryKeys(table, block_columns_, options_.columns));
+  const LawSpec& spec = form_->Spec();
+  const ParameterUse use(spec);
+  if (block_columns_.empty() && use.EveryRowUsesAll()) return result;
+  QATLAS_ASSIGN_OR_RETURN(auto keys, CategoryKeys(table, block_columns_, options_.columns));
+  std::vector<std::vector<double>> covariates;
+  if (!use.EveryRowUsesAll()) {
+    QATLAS_ASSIGN_OR_RETURN(covariates, ReadCovariates(*form_, options_.columns, table));
+    use.BlankUnused(block_columns_, options_.per, covariates, &keys);
+  }
+  // The first parameter that the row depends on and that the block cannot give; -1: none.
+  const auto lacks = [&](int block, size_t row) {
+    for (size_t b = 0; b < spec.parameters.size(); ++b) {
+      if (use.In(b, covariates, row) && blocks_[block].uses[b] == 0 &&
+          !(PerColumns(options_.per, spec.parameters[b]).empty() && !Unused(block, b))) {
+        return static_cast<int>(b);
+      }
+    }
+    return -1;
+  };
+  // A row that depends on few parameters may find them in a block of others.
+  const auto find = [&](size_t row) {
+    const auto exact = block_index_.find(keys[row]);
+    if (exact != block_index_.end() || use.EveryRowUsesAll()) return exact;
+    return std::find_if(block_index_.begin(), block_index_.end(), [&](const auto& entry) {
+      for (size_t b = 0; b < spec.parameters.size(); ++b) {
+        if (!use.In(b, covariates, row)) continue;
+        for (const std::string& column : PerColumns(options_.per, spec.parameters[b])) {
+          const auto at = std::find(block_columns_.begin(), block_columns_.end(), column) -
+                          block_columns_.begin();
+          if (entry.first[at] != keys[row][at]) return false;
+        }
+      }
+      return lacks(entry.second, row) < 0;
+    });
+  };
   observe::Problems problems;
   for (size_t row = 0; row < table.rows(); ++row) {
-    const auto found = block_index_.find(keys[row]);
+    const auto found = find(row);
     if (found == block_index_.end()) {
       problems.Add(absl::StrCat(table.Where(row), ": the fit of '", name_, "' has no ",
                                 absl::StrJoin(block_columns_, ", "), " = '",
                                 absl::StrJoin(keys[row], ", "), "'"));
-    } else {
-      result[row] = found->second;
-    }
-  }
-  QATLAS_RETURN_IF_ERROR(problems.ToStatus());
-  return result;
-}
-
-absl::StatusOr<std::vector<std::vector<double>>> ReadCovariates(
-    const LawForm& form, const std::map<std::string, std::string>& columns,
-    const observe::Table& table) {
-  observe::Problems problems;
-  std::vector<std::vector<double>> result;
-  for (const LawCovariate& covariate : form.Spec().covariates) {
-    const std::string& column = MappedColumn(columns, covariate.name);
-    const auto numbers = table.Numbers(column);
-    if (!numbers.ok()) {
-      problems.Add(absl::StrCat("covariate ", covariate.name, " (", covariate.meaning,
-                                "): ", numbers.status().message()));
       continue;
     }
-    result.emplace_back(numbers->begin(), numbers->end());
-    for (size_t row = 0; row < numbers->size(); ++row) {
-      const double value = (*numbers)[row];
-      if (!std::isfinite(value)) {
-        problems.Add(absl::StrCat(table.Where(row), ": ", column,
-                                  " is missing; give it or leave "
-                                  "the row out"));
-      } else if (value < covariate.minimum) {
-        problems.Add(absl::StrCat(table.Where(row), ": ", column, " = ", value, " is below ",
-                                  covariate.minimum, ", the least that the form takes"));
-      }
+    result[row] = found->second;
+    if (const int b = use.EveryRowUsesAll() ? -1 : lacks(found->second, row); b >= 0) {
+      problems.Add(absl::StrCat(table.Where(row), ": the row has ", use.With(b)->name,
+                                ", but no run that '", name_, "' was fitted to has it, and ",
+                                spec.parameters[b].name, " is unknown"));
     }
   }
   QATLAS_RETURN_IF_ERROR(problems.ToStatus());

@@ -23,6 +23,9 @@ struct ProblemOptions {
   // Column of standard errors of the target (delta_se, loss_se). A residual is divided by it (in
   // log space by se/y). Rows without one, or with 0, are refused. Empty: not used.
   std::string noise;
+  // The standard errors are the whole noise, exactly: intervals do not rescale them by how the
+  // residuals scatter. False: they are right up to a common factor, which the residuals give.
+  bool noise_exact = false;
   std::map<std::string, std::string> columns;  // covariate or category -> column of another name
   // Held at a value, natural units: "alpha", or "eff[W4A4]" for one category.
   std::map<std::string, double> fixed;
@@ -41,7 +44,10 @@ struct Parameter {
   double lower, upper;   // natural units
   bool log = false;      // searched as its logarithm
   bool linear = false;
-  double value = 0;     // where it is fixed
+  double value = 0;  // where it is fixed
+  // No row depends on it (LawParameter::only_with): its value means nothing, and rows that would
+  // need it cannot be predicted.
+  bool unused = false;
   int coordinate = -1;  // index among the free ones; -1: fixed. Tied parameters share a coordinate
 };
 
@@ -99,17 +105,22 @@ class Problem {
   void Evaluate(absl::Span<const double> values, double* prediction, double* jacobian,
                 int64_t stride, std::vector<double>* scratch) const;
 
-  // For each row of another table: the index of its block, or an error that names a category that
-  // the fit has not seen. Used by predictions.
+  // For each row of another table: the index of its block, or an error that names a category (or a
+  // covariate that may be missing) that the fit has not seen. Used by predictions.
   absl::StatusOr<std::vector<int>> Blocks(const observe::Table& table) const;
   // Index into parameters() of each of the form's parameters in a block.
   absl::Span<const int> BlockParameters(int block) const { return blocks_[block].parameters; }
   int blocks() const { return static_cast<int>(blocks_.size()); }
 
  private:
+  // Whether a block's parameter stands there for want of any row that depends on it.
+  bool Unused(int block, size_t parameter) const {
+    return parameters_[blocks_[block].parameters[parameter]].unused;
+  }
   struct Block {
     int64_t begin, end;
     std::vector<int> parameters;
+    std::vector<char> uses;  // by the form's parameters: whether a row of the block depends on it
   };
   friend class ProblemBuilder;
 
@@ -131,8 +142,10 @@ class Problem {
   bool direct_ = false;  // one block whose parameters are the coordinates, in order
 };
 
-// The form's covariates of a table, [covariates][rows], looked up through `columns`. All problems
-// at once: missing columns, missing values, values out of the form's domain.
+// The form's covariates of a table, [covariates][rows], looked up through `columns`; values that
+// may be missing are filled as LawCovariate says, and kQuantized is read by observe::QuantizedRows
+// where no column has that name. All problems at once: missing columns, missing values, values out
+// of the form's domain.
 absl::StatusOr<std::vector<std::vector<double>>> ReadCovariates(
     const LawForm& form, const std::map<std::string, std::string>& columns,
     const observe::Table& table);

@@ -10,29 +10,13 @@
 #include <qatlas/check.h>
 
 #include "framework/fit/categories.h"
-#include "framework/fit/dense.h"
 #include "framework/fit/problem.h"
+#include "framework/fit/rank.h"
 #include "framework/observe/names.h"
 #include "framework/observe/number.h"
 #include "framework/observe/problems.h"
 
 namespace qatlas::fit {
-
-absl::StatusOr<std::vector<std::vector<std::string>>> CategoryKeys(
-    const observe::Table& table, const std::vector<std::string>& names,
-    const std::map<std::string, std::string>& columns) {
-  std::vector<std::vector<std::string>> keys(table.rows());
-  for (const std::string& name : names) {
-    const std::string& column = MappedColumn(columns, name);
-    QATLAS_ASSIGN_OR_RETURN(const observe::ColumnKind kind, table.Kind(column));
-    for (size_t row = 0; row < table.rows(); ++row) {
-      keys[row].push_back(kind == observe::ColumnKind::kText
-                              ? std::string(table.TextAt(row, column))
-                              : observe::FormatNumber(table.NumberAt(row, column)));
-    }
-  }
-  return keys;
-}
 
 class ProblemBuilder {
  public:
@@ -95,11 +79,18 @@ class ProblemBuilder {
     if (options().loss.shape == Shape::kStudentT && !(options().loss.nu > 0)) {
       problems_.Add("Student's t needs degrees of freedom above 0");
     }
+    if (options().noise_exact && options().noise.empty()) {
+      problems_.Add("noise can be known exactly only where a column gives its standard errors");
+    }
+    if (options().noise_exact && options().loss.shape == Shape::kStudentT) {
+      problems_.Add(
+          "Student's t estimates the scale of the noise; where it is known exactly, take "
+          "least squares or Huber");
+    }
   }
 
   const std::vector<std::string>& Per(const LawParameter& parameter) const {
-    const auto found = options().per.find(parameter.name);
-    return found == options().per.end() ? parameter.per : found->second;
+    return PerColumns(options().per, parameter);
   }
 
   // Reads targets, weights and noise, applies the δ <= 0 policy, and leaves the rows to fit in
@@ -192,13 +183,28 @@ class ProblemBuilder {
       for (const std::string& column : Per(parameter)) columns.insert(column);
     }
     p.block_columns_.assign(columns.begin(), columns.end());
-    QATLAS_ASSIGN_OR_RETURN(const auto keys,
-                            CategoryKeys(table_, p.block_columns_, options().columns));
+    QATLAS_ASSIGN_OR_RETURN(auto keys, CategoryKeys(table_, p.block_columns_, options().columns));
+    const ParameterUse use(spec());
+    use.BlankUnused(p.block_columns_, options().per, covariates_, &keys);
     for (size_t row : rows_) p.block_index_.emplace(keys[row], 0);
     int next = 0;
     for (auto& [key, index] : p.block_index_) index = next++;
     p.blocks_.resize(p.block_index_.size());
-    for (const auto& [key, index] : p.block_index_) AddParameters(key, &p.blocks_[index]);
+    for (Problem::Block& block : p.blocks_) {
+      block.uses.assign(spec().parameters.size(), use.EveryRowUsesAll() ? 1 : 0);
+    }
+    for (size_t row : rows_) {
+      if (use.EveryRowUsesAll()) break;
+      std::vector<char>& uses = p.blocks_[p.block_index_.at(keys[row])].uses;
+      for (size_t b = 0; b < uses.size(); ++b) {
+        if (use.In(b, covariates_, row)) uses[b] = 1;
+      }
+    }
+    for (const bool unused : {false, true}) {
+      for (const auto& [key, index] : p.block_index_) {
+        AddParameters(key, unused, &p.blocks_[index]);
+      }
+    }
     QATLAS_RETURN_IF_ERROR(NumberCoordinates());
 
     std::vector<size_t> order(rows_.size());
@@ -235,10 +241,13 @@ class ProblemBuilder {
     return absl::OkStatus();
   }
 
-  // Indices into parameters_ for one block; parameters that other blocks share are found again.
-  void AddParameters(const std::vector<std::string>& key, Problem::Block* block) {
+  // Indices into parameters_ for one block, of the parameters that it uses or, with `unused`, of
+  // the others; what other blocks share is found again.
+  void AddParameters(const std::vector<std::string>& key, bool unused, Problem::Block* block) {
     Problem& p = problem_;
+    block->parameters.resize(spec().parameters.size(), -1);
     for (size_t b = 0; b < spec().parameters.size(); ++b) {
+      if ((block->uses[b] == 0) != unused) continue;
       const LawParameter& law = spec().parameters[b];
       const std::vector<std::string>& per = Per(law);
       std::vector<std::string> own;
@@ -247,26 +256,33 @@ class ProblemBuilder {
         own.push_back(key[at - p.block_columns_.begin()]);
       }
       const std::string category = absl::StrJoin(own, ", ");
-      const auto same = std::find_if(
-          p.parameters_.begin(), p.parameters_.end(),
-          [&](const auto& q) { return q.base == static_cast<int>(b) && q.category == category; });
-      block->parameters.push_back(static_cast<int>(same - p.parameters_.begin()));
+      // Where a block does not depend on a parameter, any value of it will do.
+      const auto same =
+          std::find_if(p.parameters_.begin(), p.parameters_.end(), [&](const auto& q) {
+            return q.base == static_cast<int>(b) && (unused || q.category == category);
+          });
+      block->parameters[b] = static_cast<int>(same - p.parameters_.begin());
       if (same != p.parameters_.end()) continue;
       Parameter parameter;
-      parameter.name = per.empty() ? law.name : absl::StrCat(law.name, "[", category, "]");
+      parameter.name =
+          per.empty() || unused ? law.name : absl::StrCat(law.name, "[", category, "]");
       parameter.base = static_cast<int>(b);
-      parameter.category = category;
+      parameter.category = unused ? "" : category;
       parameter.lower = law.lower;
       parameter.upper = law.upper;
       parameter.log = law.log;
       parameter.linear = law.linear;
+      parameter.unused = unused;
       parameter.coordinate = 0;
+      if (unused) Fix(&parameter, law.starts[0]);
       for (const LawPin& pin : law.pins) {
-        if (per.size() == 1 && pin.category == category) Fix(&parameter, pin.value);
+        if (per.size() == 1 && pin.category == category && !unused) Fix(&parameter, pin.value);
       }
       for (const std::string& name : {law.name, parameter.name}) {
         const auto fixed = options().fixed.find(name);
-        if (fixed != options().fixed.end()) Fix(&parameter, fixed->second);
+        if (fixed == options().fixed.end()) continue;
+        Fix(&parameter, fixed->second);
+        parameter.unused = false;  // known all the same
       }
       p.parameters_.push_back(parameter);
     }
@@ -309,6 +325,11 @@ class ProblemBuilder {
         }
         continue;
       }
+      if (other->unused && !parameter.unused) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(Headline(), ": '", parameter.name, "' is tied to '", other->name,
+                         "', which no row depends on; tie them the other way round"));
+      }
       if (other->log != parameter.log) {
         return absl::InvalidArgumentError(
             absl::StrCat(Headline(), ": '", parameter.name, "' and '", other->name,
@@ -316,6 +337,8 @@ class ProblemBuilder {
       }
       parameter.coordinate = other->coordinate;
       parameter.value = other->value;
+      other->lower = std::max(other->lower, parameter.lower);
+      other->upper = std::min(other->upper, parameter.upper);
       // Two tied linear parameters stay jointly linear; with a nonlinear one neither is.
       if (other->linear != parameter.linear) other->linear = parameter.linear = false;
     }
@@ -378,48 +401,13 @@ class ProblemBuilder {
     if (constant.empty() || problem_.coordinates() < 2) return absl::OkStatus();
     std::vector<std::string> open;
     for (double where : {.5, .8}) {
-      open = OpenParameters(where);
+      open = OpenParameters(problem_, where);
       if (open.empty()) return absl::OkStatus();
     }
     return absl::InvalidArgumentError(
         absl::StrCat(Headline(), ": ", absl::StrJoin(constant, " and "), " in every row, so ",
                      absl::StrJoin(open, " and "),
                      " cannot be told apart; add runs that differ there, or fix one of them"));
-  }
-
-  // Names in the null direction of the scaled Jacobian at a quantile of the start values; empty
-  // where it has full rank.
-  std::vector<std::string> OpenParameters(double where) const {
-    const Problem& p = problem_;
-    std::vector<double> values(p.parameters_.size());
-    for (size_t i = 0; i < values.size(); ++i) {
-      const Parameter& parameter = p.parameters_[i];
-      const std::vector<double>& starts = spec().parameters[parameter.base].starts;
-      values[i] = parameter.coordinate < 0 ? parameter.value
-                                           : starts[static_cast<size_t>(where * starts.size())];
-    }
-    const int64_t rows = p.rows();
-    std::vector<double> prediction(rows);
-    std::vector<double> jacobian(rows * p.coordinates());
-    std::vector<double> scratch;
-    p.Evaluate(values, prediction.data(), jacobian.data(), rows, &scratch);
-    std::vector<std::vector<double>> scaled;
-    for (int c = 0; c < p.coordinates(); ++c) {
-      std::vector<double> column(jacobian.begin() + c * rows, jacobian.begin() + (c + 1) * rows);
-      double norm = 0;
-      for (double x : column) norm = std::hypot(norm, x);
-      if (!std::isfinite(norm)) return {};
-      if (norm == 0) return {p.coordinate(c).name};
-      for (double& x : column) x /= norm;
-      scaled.push_back(std::move(column));
-    }
-    const dense::Svd svd = dense::RightSvd(scaled);
-    if (svd.values.back() > 1e-11 * svd.values.front()) return {};
-    std::vector<std::string> names;
-    for (int c = 0; c < p.coordinates(); ++c) {
-      if (std::abs(svd.v.back()[c]) > .05) names.push_back(p.coordinate(c).name);
-    }
-    return names;
   }
 
   Problem& problem_;

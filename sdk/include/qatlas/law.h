@@ -33,7 +33,24 @@ struct LawCovariate {
   std::string unit;  // "parameters", "tokens", ...; "" where it is a pure number
   double minimum =
       1.0;  // inclusive; a smaller value is refused. 0 where zero makes sense; never below
+  double maximum = kNoBound;  // inclusive; a larger value is refused
+  // What the form gets where a row has no value: kUnquantizedBits for the bits of an operand that
+  // is not quantized. NaN: every row must have one. A table without the column has it nowhere.
+  double missing = std::numeric_limits<double>::quiet_NaN();
+  // Another covariate (one with `missing`) without which a row needs no value of this one: it then
+  // gets `minimum`, whatever stands there. Empty: needed everywhere.
+  std::string only_with = "";
 };
+
+// Bits of an operand that is not quantized: so many that exp(-bits/gamma) is 0.
+inline constexpr double kUnquantizedBits = 1e6;
+
+// The covariate that is 1 in rows of quantized models and 0 in those of full precision. The host
+// reads it from the columns that say how a run was quantized where no column has this name.
+inline constexpr char kQuantized[] = "quantized";
+inline LawCovariate QuantizedCovariate() {
+  return {kQuantized, "1 where the model is quantized, 0 in full precision", "", 0, 1, 0};
+}
 
 // A category at which a parameter is not searched but known: eff = 1 for the scheme "fp".
 struct LawPin {
@@ -58,6 +75,9 @@ struct LawParameter {
   // Columns may hold texts or numbers. Empty: one value for all rows.
   std::vector<std::string> per;
   std::vector<LawPin> pins;  // used when `per` has exactly one column
+  // Covariate (one with `missing`) without which a row does not depend on this parameter. Where no
+  // row has it the parameter is left out of the fit; rows without it take no part in `per`.
+  std::string only_with = "";
 };
 
 // Published constants.
