@@ -27,7 +27,17 @@ json Numbers(const std::vector<double>& values) {
   return list;
 }
 
+// Columns of which a parameter has one value a category.
+json SplitBy(const Problem& problem, const std::string& parameter) {
+  const auto per = problem.options().per.find(parameter);
+  if (per != problem.options().per.end()) return per->second;
+  const LawSpec& spec = problem.form().Spec();
+  const int index = spec.ParameterIndex(parameter);
+  return index < 0 ? std::vector<std::string>() : spec.parameters[index].per;
+}
+
 json Parameters(const FitResult& fit, const std::vector<BootstrapInterval>& bootstrap) {
+  const Problem& problem = *fit.problem;
   json list = json::array();
   for (size_t i = 0; i < fit.estimates.size(); ++i) {
     const Estimate& e = fit.estimates[i];
@@ -38,9 +48,15 @@ json Parameters(const FitResult& fit, const std::vector<BootstrapInterval>& boot
                   {"unit", e.unit},
                   {"value", Number(e.value)},
                   {"fixed", e.fixed},
+                  {"log", e.log},
+                  {"coordinate", problem.parameters()[i].coordinate},
+                  {"split_by", SplitBy(problem, e.parameter)},
                   {"at_bound", e.at_bound},
                   {"standard_error", Number(e.standard_error)},
-                  {"interval", ToJson(e.interval)}};
+                  {"interval", ToJson(e.interval)},
+                  {"below", Name(e.below)},
+                  {"above", Name(e.above)},
+                  {"covariance_interval", ToJson(e.covariance_interval)}};
     if (i < bootstrap.size()) entry["bootstrap"] = ToJson(bootstrap[i]);
     list.push_back(std::move(entry));
   }
@@ -86,6 +102,8 @@ json ToJson(const FitResult& fit, const std::vector<BootstrapInterval>& bootstra
           {"mean_relative_error", Number(fit.mean_relative_error)},
           {"rmse", Number(fit.rmse)},
           {"residual_scale", Number(fit.residual_scale)},
+          {"residual_space", problem.loss().space == Space::kLog ? "log" : "linear"},
+          {"covariance", Numbers(fit.covariance)},
           {"search",
            {{"starts", fit.starts},
             {"searched", fit.searched},
@@ -107,9 +125,12 @@ json ToJson(const FitResult& fit, const std::vector<BootstrapInterval>& bootstra
 json ToJson(const Prediction& prediction) {
   json intervals = json::array();
   for (const Interval& interval : prediction.interval) intervals.push_back(ToJson(interval));
+  json new_run = json::array();
+  for (const Interval& interval : prediction.new_run) new_run.push_back(ToJson(interval));
   return {{"value", Numbers(prediction.value)},
           {"standard_error", Numbers(prediction.standard_error)},
-          {"interval", intervals}};
+          {"interval", intervals},
+          {"new_run", new_run}};
 }
 
 }  // namespace qatlas::fit

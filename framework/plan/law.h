@@ -1,0 +1,134 @@
+// A law as planning uses it: a form at parameters, how unsure these are, and where it was fitted.
+#ifndef QATLAS_FRAMEWORK_PLAN_LAW_H_
+#define QATLAS_FRAMEWORK_PLAN_LAW_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <absl/status/statusor.h>
+#include <qatlas/law.h>
+
+#include "framework/fit/bootstrap.h"
+#include "framework/fit/fit.h"
+
+namespace qatlas::plan {
+
+// Where a law is asked: covariates and categories by the names of the observations' columns.
+struct Point {
+  std::map<std::string, double> numbers;     // N, D, G, weight_bits, ...
+  std::map<std::string, std::string> texts;  // precision, scheme, ...
+};
+// "N=5.95e+08, D=1e+11, precision=W4A4"
+std::string Show(const Point& point);
+
+struct Range {
+  double low = 0, high = 0;
+};
+
+// A parameter after categories are expanded, as fit::Parameter.
+struct LawValue {
+  std::string name;  // "alpha", "eff[W4A4]"
+  int base = 0;      // index in the form's spec
+  std::string category;
+  std::vector<std::string> split_by;  // columns whose texts make the category
+  bool log = false;
+  int coordinate = -1;  // -1: held
+};
+
+// How single runs scatter about the law: in ln(target) where `log`, else in the target.
+struct RunNoise {
+  bool known = false;
+  bool log = false;
+  bool heavy = false;  // Student-t with 4 degrees of freedom instead of Gaussian
+  double scale = 0;    // standard deviation, or scale of the t
+};
+
+struct Law {
+  std::string name;    // "qat-unified"
+  std::string source;  // "preset w4a4: Chen et al. 2025, ...", "fits.json", "runs.csv, 80 rows"
+  std::shared_ptr<const LawForm> form;
+  std::string target;
+  std::vector<LawValue> parameters;
+  std::vector<double> values;  // of parameters, natural units
+
+  // Parameters drawn from what the data leave open, [draws][parameters]; empty where nothing says
+  // how unsure they are.
+  std::vector<std::vector<double>> draws;
+  // Or factors of the whole law, [draws], where only the size of its error is known.
+  std::vector<double> factors;
+  int DrawCount() const { return static_cast<int>(std::max(draws.size(), factors.size())); }
+  std::string intervals;  // "from the covariance (2000 draws)", or why there are none
+
+  std::map<std::string, Range> fitted;  // by covariate: range of the fit's rows; empty: not known
+  int64_t rows = 0;
+  RunNoise noise;
+
+  bool identifiable = true;
+  std::string reason;  // why not
+};
+
+enum class IntervalKind { kCovariance, kBootstrap };
+
+struct DrawOptions {
+  IntervalKind kind = IntervalKind::kCovariance;
+  int count = 2000;
+  uint64_t seed = 1;
+  // Group of every row of the problem, for bootstraps by groups; empty: rows are drawn singly.
+  std::vector<std::string> groups;
+};
+
+// A law from a fit. Draws of kCovariance are multivariate Student-t in search coordinates with
+// n - p degrees of freedom, so that intervals of single parameters agree with the fit's; values
+// beyond the form's bounds are set onto them. kBootstrap takes refits, shifted nowhere:
+// percentiles. A fit that is not identifiable gives a law that says so.
+absl::StatusOr<Law> LawFromFit(const fit::FitResult& fit, const DrawOptions& options);
+
+// Draws from a covariance of free coordinates as searched, [p][p]. Empty where it is not positive
+// semidefinite. Deterministic in the seed.
+std::vector<std::vector<double>> DrawValues(const Law& law, const std::vector<double>& covariance,
+                                            double degrees, int count, uint64_t seed);
+
+// A law from published constants. `relative_error` > 0: the standard error of the law's values as
+// a share of them, such as the mean relative error that its paper reports; draws then scale the
+// whole law. NotFound: no such preset; FailedPrecondition: a preset that leaves parameters out.
+absl::StatusOr<Law> LawFromPreset(std::shared_ptr<const LawForm> form, const std::string& name,
+                                  const std::string& preset, double relative_error = 0,
+                                  uint64_t seed = 1);
+
+// The form's values at one point, evaluated often.
+class BoundLaw {
+ public:
+  // InvalidArgument, all at once: covariates or categories that the point lacks, values below the
+  // form's least, categories that the fit has not seen. Where the fit has a single category, the
+  // point may leave it out. Covariates listed in `open` are set later.
+  static absl::StatusOr<BoundLaw> Create(const Law& law, const Point& point,
+                                         const std::vector<std::string>& open = {});
+
+  const Law& law() const { return *law_; }
+  // A covariate that the form does not read is passed over. False (and values of NaN from then on)
+  // where a parameter is split by this column and the fit has no such category.
+  bool Set(const std::string& name, double value);
+  // draw -1: at the law's values. A law without draws always answers at its values. NaN never
+  // leaves: what has no value is infinite.
+  double Value(int draw) const;
+
+ private:
+  bool Resolve();
+
+  const Law* law_ = nullptr;
+  Point point_;
+  std::vector<double> covariates_, logs_;
+  std::vector<int> slots_;  // [form parameters], index into law_->parameters
+  bool resolved_ = true;
+};
+
+// A sentence for every covariate of the point that lies outside the fitted range.
+std::vector<std::string> OutsideRange(const Law& law, const Point& point);
+
+}  // namespace qatlas::plan
+
+#endif  // QATLAS_FRAMEWORK_PLAN_LAW_H_
