@@ -54,6 +54,21 @@ TEST(VectorMath, PowErrsByThreeUlpAndTheSizeOfItsExponent) {
   }
 }
 
+TEST(VectorMath, TanhStaysWithinFourUlp) {
+  std::mt19937_64 random(4);
+  std::uniform_real_distribution<double> exponent(-40, 5);
+  double worst = 0;
+  for (int i = 0; i < 300000; ++i) {
+    const double x = (i % 2 == 0 ? 1 : -1) * std::exp2(exponent(random));
+    worst = std::max(worst, Ulps(Tanh(x), std::tanh(static_cast<long double>(x))));
+  }
+  EXPECT_LT(worst, 4);
+  EXPECT_EQ(Tanh(0), 0);
+  EXPECT_EQ(Tanh(800), 1);
+  EXPECT_EQ(Tanh(-kInfinity), -1);
+  EXPECT_TRUE(std::isnan(Tanh(std::nan(""))));
+}
+
 TEST(VectorMath, HandlesTheEndsOfTheRange) {
   EXPECT_EQ(Exp(0), 1);
   EXPECT_EQ(Exp(1000), kInfinity);

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -155,6 +156,17 @@ QATLAS_INLINE Dual<A> Exp(const Dual<A>& a) {
 template <uint64_t A>
 QATLAS_INLINE Dual<A> Log(const Dual<A>& a) {
   return internal::Scaled(a, vector_math::Log(a.value), 1.0 / a.value);
+}
+template <uint64_t A>
+QATLAS_INLINE Dual<A> Tanh(const Dual<A>& a) {
+  const double value = vector_math::Tanh(a.value);
+  return internal::Scaled(a, value, 1.0 - value * value);
+}
+// At 0 the derivative, which would be infinite, is taken as 0.
+template <uint64_t A>
+QATLAS_INLINE Dual<A> Sqrt(const Dual<A>& a) {
+  const double value = std::sqrt(a.value);
+  return internal::Scaled(a, value, vector_math::Select(value == 0.0, 0.0, 0.5 / value));
 }
 // x^a for x >= 0. Where x is 0 the power does not depend on a: the derivative is taken as 0 (it
 // would be 0·(−∞)); 0^0 is 1.

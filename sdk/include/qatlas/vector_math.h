@@ -6,7 +6,7 @@
 // fused multiply-add is off there, so that all three give the same bits.
 //
 // Errors against the exact result, measured over 10^6 arguments by the tests: Exp below 1.2 ulp, Log
-// below 1 ulp, Pow(x, y) below 3 + |y ln x| ulp.
+// below 1 ulp, Tanh below 4 ulp, Pow(x, y) below 3 + |y ln x| ulp.
 #ifndef QATLAS_VECTOR_MATH_H_
 #define QATLAS_VECTOR_MATH_H_
 
@@ -95,6 +95,16 @@ QATLAS_INLINE double Log(double x) {
   const double positive = Select(x == 0.0, -std::numeric_limits<double>::infinity(), finite);
   // NaN for negative arguments and for NaN itself.
   return Select(x >= 0.0, positive, std::numeric_limits<double>::quiet_NaN());
+}
+
+// tanh x: near 0 by its continued fraction, which errs by 4e-17 there, else through e^(2|x|).
+QATLAS_INLINE double Tanh(double x) {
+  const double size = FromBits(Bits(x) & 0x7fffffffffffffffull);
+  const double z = x * x;
+  const double near =
+      x * ((10395.0 + z * (1260.0 + z * 21.0)) / (10395.0 + z * (4725.0 + z * (210.0 + z))));
+  const double far = 1.0 - 2.0 / (Exp(2.0 * size) + 1.0);
+  return Select(size < 0.25, near, FromBits(Bits(far) | (Bits(x) & 0x8000000000000000ull)));
 }
 
 // x^y for x >= 0 as exp(y ln x); 0^0 = 1, as std::pow has it.
