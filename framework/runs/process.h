@@ -1,4 +1,4 @@
-// Child processes: the worker, started so that it cannot outlive its reason.
+// Child processes: the worker's programs, started so that they cannot outlive their reason.
 #ifndef QATLAS_FRAMEWORK_RUNS_PROCESS_H_
 #define QATLAS_FRAMEWORK_RUNS_PROCESS_H_
 

@@ -1,7 +1,6 @@
 #include "framework/runs/sweep.h"
 
 #include <poll.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -31,7 +30,7 @@ Sweep::Sweep(const Plan& plan, const Store& store, const ExecuteOptions& options
     : plan_(plan),
       store_(store),
       options_(options),
-      worker_(std::move(worker)),
+      host_(std::move(worker)),
       data_folder_(std::move(data_folder)),
       jobs_(jobs),
       watcher_(watcher),
@@ -212,11 +211,8 @@ bool Sweep::StartOne(int segment) {
     return true;
   }
   const std::filesystem::path folder = std::filesystem::absolute(store_.WorkFolder(id));
-  SpawnOptions spawn;
-  spawn.command = {worker_, "run", folder.string()};
-  spawn.stderr_file = (folder / kLogFile).string();
-  spawn.inherit = {(*claim)->fd()};
-  absl::StatusOr<Child> child = Spawn(spawn);
+  absl::StatusOr<Child> child =
+      host_.Start(folder.string(), (folder / kLogFile).string(), {(*claim)->fd()});
   if (!child.ok()) {
     Fail(segment, {"io", std::string(child.status().message()), -1}, /*record=*/true);
     return true;
@@ -239,10 +235,10 @@ bool Sweep::StartOne(int segment) {
 void Sweep::Wait() {
   std::vector<pollfd> files;
   if (signals_.fd() >= 0) files.push_back({signals_.fd(), POLLIN, 0});
+  if (host_.fd() >= 0) files.push_back({host_.fd(), POLLIN, 0});
   for (const Worker& worker : workers_) {
-    // A worker may close its output before it ends; its handle tells then.
+    // A worker's end is told by the host's socket.
     if (worker.child.output >= 0) files.push_back({worker.child.output, POLLIN, 0});
-    if (worker.child.handle >= 0) files.push_back({worker.child.handle, POLLIN, 0});
   }
   const int timeout = static_cast<int>(1000 * std::clamp(options_.wait_poll_seconds, .01, .2));
   poll(files.data(), files.size(), timeout);
@@ -291,13 +287,12 @@ void Sweep::OnLine(Worker& worker, const std::string& line) {
 }
 
 bool Sweep::Ended(Worker& worker) {
-  int status = 0;
-  const pid_t pid = waitpid(worker.child.pid, &status, WNOHANG);
-  if (pid == 0 || (pid < 0 && errno == EINTR)) return false;
+  const std::optional<int> status = host_.Reap(worker.child);
+  if (!status.has_value()) return false;
   ReadOutput(worker);
   if (worker.child.output >= 0) close(worker.child.output);
   if (worker.child.handle >= 0) close(worker.child.handle);
-  OnExit(worker, status);
+  OnExit(worker, *status);
   return true;
 }
 

@@ -15,6 +15,7 @@
 #include "framework/runs/process.h"
 #include "framework/runs/signals.h"
 #include "framework/runs/store.h"
+#include "framework/runs/worker_host.h"
 
 namespace qatlas::runs {
 
@@ -76,7 +77,7 @@ class Sweep {
   const Plan& plan_;
   const Store& store_;
   const ExecuteOptions& options_;
-  const std::string worker_;
+  WorkerHost host_;
   const std::string data_folder_;
   const int jobs_;
   Watcher* const watcher_;

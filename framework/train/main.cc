@@ -1,4 +1,4 @@
-// qatlas-train: the worker that `qatlas` starts once per segment. Standard output is for programs
+// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for programs
 // (JSON), standard error for people.
 #include <signal.h>
 #include <unistd.h>
@@ -24,6 +24,7 @@
 #include "framework/train/outcome.h"
 #include "framework/train/platform.h"
 #include "framework/train/segment_run.h"
+#include "framework/train/serve.h"
 #include "nlohmann/json.hpp"
 #include "qatlas/check.h"
 #include "qatlas/kernels/torch/memory.h"
@@ -80,6 +81,7 @@ struct Flags {
   std::string device;
   std::vector<std::string> plugin_path;
   int64_t steps = 20;
+  int socket = -1;
 };
 
 // Folders of --plugin-path, then those of the spec, then the environment's and the install's own.
@@ -140,6 +142,14 @@ int Run(const Flags& flags) {
              {"kind", FailureKind(status)},
              {"message", std::string(status.message())}});
   return End(status);
+}
+
+int ServeMain(const Flags& flags) {
+  return Serve(flags.socket, [&flags](const std::string& folder) {
+    Flags of_segment = flags;
+    of_segment.folder = folder;
+    return Run(of_segment);
+  });
 }
 
 int DescribeMain(const Flags& flags) {
@@ -219,6 +229,9 @@ int Main(int argc, char** argv) {
   run->add_option("FOLDER", flags.folder, "Folder with spec.json; everything is written here")
       ->required();
   run->add_option("--device", flags.device, "Must be the segment's: 'cpu' or 'cuda'");
+  CLI::App* serve = app.add_subcommand(
+      "serve", "Fork a process for every segment asked for over a socket; `qatlas run` does so");
+  serve->add_option("--socket", flags.socket, "Descriptor of a SOCK_SEQPACKET socket")->required();
   CLI::App* describe = app.add_subcommand(
       "describe",
       "Print counts, FLOPs, sites, bits and memory of a segment, or an array of them, as JSON");
@@ -240,6 +253,7 @@ int Main(int argc, char** argv) {
     return app.exit(e) == 0 ? kExitDone : kExitUserError;
   }
   if (run->parsed()) return Run(flags);
+  if (serve->parsed()) return ServeMain(flags);
   if (describe->parsed()) return DescribeMain(flags);
   if (export_->parsed()) return ExportMain(flags);
   return BenchMain(flags);

@@ -5,6 +5,10 @@ The grid is the quickstart recipe with its budgets divided. Eager PyTorch trains
 states at the forks serve every cooldown. Same sizes, batch, schedule, evaluation; random tokens serve, since
 only time is measured. qatlas prepares its data beforehand. Prints one line a program and writes JSON.
 
+The gain falls into three factors, which multiply to it: sharing (eager without and with shared trunks), kernels
+(eager with shared trunks and qatlas with one worker of all threads), packing (that and single-thread workers side
+by side).
+
 usage: grid.py --qatlas build/release/bin/qatlas --output FILE [--divide 16] [--threads 2]
 """
 
@@ -96,16 +100,16 @@ def eager(divide, shared):
     return time.perf_counter() - begin
 
 
-def ours(program, divide):
+def ours(program, divide, threads, jobs):
     budgets = [budget // divide for budget in BUDGETS]
     overrides = [f"grid.main.tokens={budgets}", f"grid.parts.tokens=[{budgets[-1]}]",
                  f"grid.roles.tokens=[{budgets[-1]}]", "training.warmup_tokens=4096",
-                 f"training.validation_sequences={VALIDATION_SEQUENCES}"]
+                 f"training.validation_sequences={VALIDATION_SEQUENCES}", f"training.threads={threads}"]
     with tempfile.TemporaryDirectory() as store:
         subprocess.check_call([program, "data", "prepare", "quickstart", "--store", store],
                               stdout=subprocess.DEVNULL)
         begin = time.perf_counter()
-        subprocess.check_call([program, "run", "quickstart", *overrides, "--store", store, "--no-report"],
+        subprocess.check_call([program, "run", "quickstart", *overrides, "--jobs", str(jobs), "--store", store, "--no-report"],
                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return time.perf_counter() - begin
 
@@ -119,18 +123,23 @@ def main():
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     seconds = {
-        "qatlas": ours(arguments.qatlas, arguments.divide),
+        "qatlas": ours(arguments.qatlas, arguments.divide, 1, arguments.threads),
+        "qatlas, one worker": ours(arguments.qatlas, arguments.divide, arguments.threads, 1),
         "eager, trunks shared by hand": eager(arguments.divide, True),
         "eager, every run on its own": eager(arguments.divide, False),
     }
     result = {"divide": arguments.divide, "threads": arguments.threads, "runs": len(runs()), "seconds": seconds,
               "qatlas_over_unshared": seconds["qatlas"] / seconds["eager, every run on its own"],
-              "qatlas_over_shared": seconds["qatlas"] / seconds["eager, trunks shared by hand"]}
+              "qatlas_over_shared": seconds["qatlas"] / seconds["eager, trunks shared by hand"],
+              "gain": {"sharing": seconds["eager, every run on its own"] / seconds["eager, trunks shared by hand"],
+                       "kernels": seconds["eager, trunks shared by hand"] / seconds["qatlas, one worker"],
+                       "packing": seconds["qatlas, one worker"] / seconds["qatlas"]}}
     pathlib.Path(arguments.output).write_text(json.dumps(result, indent=2) + "\n")
     for name, value in seconds.items():
         print(f"{name:32s} {value:8.1f} s")
     print(f"qatlas takes {result['qatlas_over_unshared']:.2f} of the time without sharing, "
           f"{result['qatlas_over_shared']:.2f} of the time with trunks shared by hand")
+    print("gain: " + " · ".join(f"{name} {value:.2f}" for name, value in result["gain"].items()))
 
 
 if __name__ == "__main__":

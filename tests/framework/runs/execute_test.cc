@@ -161,6 +161,28 @@ TEST_F(ExecuteTest, DeathsOfWorkersAreNoticedAndTriedAgain) {
   }
 }
 
+TEST_F(ExecuteTest, WorkersAreForkedByOneProgram) {
+  MustRun(Recipe({20, 40}, 3));
+  std::set<std::string> pids;
+  for (const std::string& line : Log("start")) pids.insert(line.substr(line.rfind(' ')));
+  EXPECT_THAT(Log("start"), SizeIs(8));
+  EXPECT_THAT(pids, SizeIs(8)) << "every segment trains in a process of its own";
+  EXPECT_THAT(Log("serve"), SizeIs(1)) << "which one program forks";
+}
+
+TEST_F(ExecuteTest, ADeadHostTakesItsWorkersAndIsReplaced) {
+  setenv("FAKE_SCRIPT", R"([{"when": {"seed": 1, "end_step": 15}, "do": "kill-host", "at": 8}])",
+         1);
+  const ExecuteReport report = MustRun(Recipe({20}, 2, {1, 2}), 1);
+  EXPECT_EQ(report.failed, 1);
+  EXPECT_EQ(report.trained, 3) << "the other seed, by a new host";
+  EXPECT_THAT(report.outcomes[0].why, HasSubstr("killed: signal 9"));
+  EXPECT_THAT(Log("serve"), SizeIs(2));
+  unsetenv("FAKE_SCRIPT");
+  EXPECT_EQ(MustRun(Recipe({20}, 2, {1, 2})).failed, 0) << "tried again";
+  EXPECT_EQ(Results(store_), Reference(Recipe({20}, 2, {1, 2})));
+}
+
 TEST_F(ExecuteTest, ExitCodesWithoutAWordAreStillReasons) {
   setenv("FAKE_SCRIPT", R"([{"when": {"end_step": 15}, "do": "exit", "code": 5}])", 1);
   EXPECT_THAT(MustRun(Recipe({20})).outcomes[0].why, HasSubstr("io: exit code 5"));
