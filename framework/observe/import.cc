@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <absl/strings/ascii.h>
+#include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include "framework/observe/csv.h"
@@ -79,6 +80,26 @@ absl::Status AddColumn(const Table& file, const std::string& ours, const std::st
   }
 }
 
+// "lab.toml:7:14: " where the item's place is known.
+std::string Place(const ImportSpec& spec, const std::string& item) {
+  const auto found = spec.places.find(item);
+  return found == spec.places.end() ? "" : absl::StrCat(found->second, ": ");
+}
+
+// Multiplies our column by its factor.
+absl::Status ApplyUnit(const Table& file, const std::string& ours, const std::string& factor,
+                       Table& out) {
+  absl::StatusOr<absl::Span<const double>> column = out.Numbers(ours);
+  if (!column.ok()) return column.status();
+  absl::StatusOr<Expression> expression = Expression::Parse(factor);
+  if (!expression.ok()) return expression.status();
+  absl::StatusOr<std::vector<double>> factors = expression->Numbers(file);
+  if (!factors.ok()) return factors.status();
+  std::vector<double> values(column->begin(), column->end());
+  for (size_t row = 0; row < values.size(); ++row) values[row] *= (*factors)[row];
+  return out.SetNumbers(ours, std::move(values));
+}
+
 // Copies the columns of `from` that `to` lacks; both have the same rows.
 absl::Status CopyMissingColumns(const Table& from, Table& to) {
   for (const std::string& name : from.names()) {
@@ -89,6 +110,18 @@ absl::Status CopyMissingColumns(const Table& from, Table& to) {
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
+}
+
+// What conditions and derived columns see: the file's columns and ours, the file's where both have
+// a name, unless a unit has changed ours.
+absl::StatusOr<Table> Scope(const Table& file, const ImportSpec& spec, const Table& out) {
+  Table scope = file;
+  for (const auto& [ours, factor] : spec.units) {
+    if (!scope.Has(ours) || !out.Has(ours)) continue;
+    if (absl::Status status = scope.Drop(ours); !status.ok()) return status;
+  }
+  if (absl::Status status = CopyMissingColumns(out, scope); !status.ok()) return status;
+  return scope;
 }
 
 }  // namespace
@@ -106,16 +139,19 @@ absl::StatusOr<ImportSpec> ParseImportSpec(absl::Span<const std::string> items) 
       problems.Add(absl::StrCat("'", item, "': write OUR_COLUMN=NAME or OUR_COLUMN=EXPRESSION"));
       continue;
     }
+    const bool unit = absl::StartsWith(name, "units.");
+    const std::string column = unit ? name.substr(6) : name;
+    auto& among = unit ? spec.units : spec.columns;
     const bool again = name == "where"
                            ? !spec.where.empty()
-                           : std::any_of(spec.columns.begin(), spec.columns.end(),
-                                         [&](const auto& c) { return c.first == name; });
+                           : std::any_of(among.begin(), among.end(),
+                                         [&](const auto& c) { return c.first == column; });
     if (again) {
       problems.Add(absl::StrCat("'", item, "': '", name, "' is given twice"));
     } else if (name == "where") {
       spec.where = source;
     } else {
-      spec.columns.emplace_back(name, source);
+      among.emplace_back(column, source);
     }
   }
   if (!problems.empty()) return problems.ToStatus();
@@ -135,30 +171,55 @@ absl::StatusOr<Table> Import(const Table& file, const ImportSpec& spec) {
       continue;
     }
     if (out.Has(ours)) {
-      problems.Add(absl::StrCat("column '", ours, "' is imported twice"));
+      problems.Add(absl::StrCat(Place(spec, ours), "column '", ours, "' is imported twice"));
       continue;
     }
     const absl::Status status = AddColumn(file, ours, source, out);
-    if (!status.ok()) problems.Add(absl::StrCat(ours, " = ", source, ": ", status.message()));
+    if (!status.ok()) {
+      problems.Add(absl::StrCat(Place(spec, ours), ours, " = ", source, ": ", status.message()));
+    }
+  }
+  if (spec.keep_others && problems.empty()) {
+    if (absl::Status status = CopyMissingColumns(file, out); !status.ok()) return status;
+  }
+  for (const auto& [ours, factor] : spec.units) {
+    // A column that was not computed would only be reported again.
+    if (!problems.empty() && !out.Has(ours)) continue;
+    const absl::Status status = ApplyUnit(file, ours, factor, out);
+    if (!status.ok()) {
+      problems.Add(absl::StrCat(Place(spec, "units." + ours), "units of ", ours, " = ", factor,
+                                ": ", status.message()));
+    }
+  }
+  for (const auto& [ours, source] : spec.derived) {
+    if (!problems.empty()) break;
+    if (std::any_of(spec.columns.begin(), spec.columns.end(),
+                    [&](const auto& c) { return c.first == ours; })) {
+      problems.Add(absl::StrCat(Place(spec, ours), "column '", ours, "' is imported twice"));
+      continue;
+    }
+    absl::StatusOr<Table> scope = Scope(file, spec, out);
+    const absl::Status status = scope.ok() ? AddColumn(*scope, ours, source, out) : scope.status();
+    if (!status.ok()) {
+      problems.Add(absl::StrCat(Place(spec, ours), ours, " = ", source, ": ", status.message()));
+    }
   }
   std::vector<bool> keep;
   if (!spec.where.empty()) {
     // A broken column would only be reported again as absent.
-    Table scope = file;
-    if (absl::Status status = CopyMissingColumns(out, scope); !status.ok()) return status;
+    absl::StatusOr<Table> scope = Scope(file, spec, out);
+    if (!scope.ok()) return scope.status();
     absl::StatusOr<Expression> where = Expression::Parse(spec.where);
     absl::StatusOr<std::vector<bool>> rows =
-        where.ok() ? where->Conditions(scope) : absl::StatusOr<std::vector<bool>>(where.status());
+        where.ok() ? where->Conditions(*scope) : absl::StatusOr<std::vector<bool>>(where.status());
     if (rows.ok()) {
       keep = *std::move(rows);
     } else {
-      problems.Add(absl::StrCat("where = ", spec.where, ": ", rows.status().message()));
+      problems.Add(absl::StrCat(Place(spec, "where"), "where = ", spec.where, ": ",
+                                rows.status().message()));
     }
   }
   if (!problems.empty()) return problems.ToStatus();
-  if (spec.keep_others) {
-    if (absl::Status status = CopyMissingColumns(file, out); !status.ok()) return status;
-  }
   if (spec.where.empty()) return out;
   return out.Filter([&](size_t row) { return keep[row]; });
 }

@@ -299,23 +299,20 @@ Table Table::Filter(absl::FunctionRef<bool(size_t row)> keep) const {
   return Take(rows);
 }
 
-absl::StatusOr<std::vector<Group>> Table::GroupBy(absl::Span<const std::string> columns) const {
-  std::vector<Group> groups;
-  if (rows_ == 0) {
-    for (const std::string& name : columns) {
-      if (!Has(name)) return NoSuchColumn(name);
-    }
-    return groups;
+absl::StatusOr<std::vector<uint32_t>> Table::GroupLabels(
+    absl::Span<const std::string> columns) const {
+  for (const std::string& name : columns) {
+    if (!Has(name)) return NoSuchColumn(name);
   }
   // Refines one column at a time: (group so far, value) -> group. Numbers are compared by their
   // bits once -0 and all NaNs are made one.
-  std::vector<uint64_t> group_of(rows_, 0);
-  uint64_t count = 1;
+  std::vector<uint32_t> labels(rows_, 0);
+  size_t count = rows_ == 0 ? 0 : 1;
   for (const std::string& name : columns) {
+    if (count == rows_) break;  // Every row is a group of its own; nothing refines that.
     const std::vector<double>* numbers = FindNumbers(name);
     const TextColumn* texts = FindTexts(name);
-    if (numbers == nullptr && texts == nullptr) return NoSuchColumn(name);
-    absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint64_t> refined;
+    absl::flat_hash_map<std::pair<uint32_t, uint64_t>, uint32_t> refined;
     for (size_t row = 0; row < rows_; ++row) {
       uint64_t value;
       if (texts != nullptr) {
@@ -324,12 +321,22 @@ absl::StatusOr<std::vector<Group>> Table::GroupBy(absl::Span<const std::string> 
         const double number = (*numbers)[row];
         value = std::bit_cast<uint64_t>(std::isnan(number) ? kMissing : number + 0.0);
       }
-      group_of[row] = refined.try_emplace({group_of[row], value}, refined.size()).first->second;
+      const uint32_t next = static_cast<uint32_t>(refined.size());
+      labels[row] = refined.try_emplace({labels[row], value}, next).first->second;
     }
     count = refined.size();
   }
-  groups.resize(count);
-  for (size_t row = 0; row < rows_; ++row) groups[group_of[row]].rows.push_back(row);
+  return labels;
+}
+
+absl::StatusOr<std::vector<Group>> Table::GroupBy(absl::Span<const std::string> columns) const {
+  const absl::StatusOr<std::vector<uint32_t>> labels = GroupLabels(columns);
+  if (!labels.ok()) return labels.status();
+  std::vector<Group> groups;
+  for (size_t row = 0; row < rows_; ++row) {
+    if ((*labels)[row] >= groups.size()) groups.resize((*labels)[row] + 1);
+    groups[(*labels)[row]].rows.push_back(row);
+  }
   for (Group& group : groups) {
     for (const std::string& name : columns) group.key.push_back(At(group.rows[0], name));
   }

@@ -94,6 +94,10 @@ class Table {
   // No columns: one group of all rows (none for an empty table). NotFound for an absent column.
   absl::StatusOr<std::vector<Group>> GroupBy(absl::Span<const std::string> columns) const;
 
+  // The same as numbers: the group of each row, [rows()], counted from 0 in order of first
+  // appearance. No columns: all 0. NotFound for an absent column.
+  absl::StatusOr<std::vector<uint32_t>> GroupLabels(absl::Span<const std::string> columns) const;
+
   Origin origin(size_t row) const;
   // "runs.csv:12" or "row 3" (1-based) for messages.
   std::string Where(size_t row) const;
