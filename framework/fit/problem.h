@@ -38,7 +38,7 @@ struct ProblemOptions {
 
 // One parameter after categories are expanded.
 struct Parameter {
-  std::string name;      // "alpha", "k[W4A4]", "k[1e+10, 32]"
+  std::string name;      // "alpha", "k[W4A4]", "k[10000000000, 32]"
   int base = 0;          // index in the form's spec
   std::string category;  // "" where there is one value for all rows
   double lower, upper;   // natural units

@@ -56,6 +56,7 @@ qatlas::LawCovariate Parameters() {
 std::vector<LawPreset> Published() {
   const char* frantar = "Frantar et al. 2025, arXiv 2502.16440";
   const char* quest = "Panferov et al. 2025 (QuEST), arXiv 2502.05003";
+  const char* panferov = "Panferov et al. 2025, arXiv 2506.01863";
   // None is marked as read in the paper itself.
   const auto only = [](const char* name, const char* citation, double eff, const char* note) {
     return LawPreset{name, citation, {{"eff", eff}}, false, note};
@@ -69,6 +70,10 @@ std::vector<LawPreset> Published() {
       only("quest-3bit", quest, .43, "weights and inputs at 3 bits"),
       only("quest-4bit", quest, .70, "weights and inputs at 4 bits"),
       only("quest-8bit", quest, 1.02, "weights and inputs at 8 bits"),
+      only("panferov-w4a16", panferov, .91, "weights at 4 bits"),
+      only("panferov-w16a4", panferov, .90, "inputs at 4 bits"),
+      only("panferov-w4a4", panferov, .85,
+           "weights and inputs at 4 bits; the product of the two is .82"),
   };
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <set>
 
 #include "tests/plugins/laws/laws.h"
@@ -15,19 +16,43 @@ class EveryLaw : public ::testing::TestWithParam<std::string> {
   void SetUp() override { form_ = Law(GetParam()); }
   const LawSpec& spec() const { return form_->Spec(); }
 
-  // Points from small to large in every covariate, the least allowed value among them.
+  // Points from small to large in every covariate, the least allowed value among them, and rows
+  // that lack what a row may lack.
   LawPoints Points() const {
+    static const std::map<std::string, std::vector<double>> known = {
+        {"G", {1, 32, 64, 128, 256, 4096}},
+        {"weight_bits", {1, 2, 3, 4, 8, 16}},
+        {"input_bits", {8, 1, 16, 4, 2, 3}},
+        {"kv_bits", {3, 16, 8, 1, 4, 2}},
+        {"exponent_bits", {0, 2, 3, 4, 5, 8}},
+        {"mantissa_bits", {0, 1, 0, 3, 2, 7}},
+        {"weight_gmse", {.9999, .36, .1, .012, 1e-3, 4e-8}},
+        {"input_gmse", {.02, .3, .9999, 1e-4, .1, .005}},
+        {"quantized_ratio", {0, .2, .4, .6, .9, 1}},
+        {"qat_fraction", {1e-6, .05, .2, .5, .9, .999999}},
+    };
     std::vector<std::vector<double>> columns;
     for (const LawCovariate& covariate : spec().covariates) {
-      if (covariate.name == "G") {
-        columns.push_back({1, 32, 64, 128, 256, 4096});
-      } else if (covariate.name == "weight_bits") {
-        columns.push_back({1, 2, 3, 4, 8, 16});
+      const double shift = covariate.name == "N" ? 0 : 2.5;
+      std::vector<double> column = {covariate.minimum};
+      for (double x : {7.0, 8.1, 8.7, 9.9, 11.3}) column.push_back(std::pow(10, x + shift));
+      const auto found = known.find(covariate.name);
+      if (found != known.end()) {
+        column = found->second;
       } else {
-        const double shift = covariate.name == "N" ? 0 : 2.5;
-        std::vector<double> column = {covariate.minimum};
-        for (double x : {7.0, 8.1, 8.7, 9.9, 11.3}) column.push_back(std::pow(10, x + shift));
-        columns.push_back(column);
+        EXPECT_TRUE(covariate.name == "N" || covariate.name == "D") << covariate.name;
+      }
+      columns.push_back(column);
+    }
+    // A row without each of the covariates that a row may lack, and what leans on it at its least.
+    for (size_t c = 0; c < columns.size(); ++c) {
+      if (std::isnan(spec().covariates[c].missing)) continue;
+      for (size_t other = 0; other < columns.size(); ++other) {
+        const LawCovariate& covariate = spec().covariates[other];
+        double value = columns[other][3];
+        if (other == c) value = covariate.missing;
+        if (covariate.only_with == spec().covariates[c].name) value = covariate.minimum;
+        columns[other].push_back(value);
       }
     }
     return LawPoints(columns);
@@ -62,9 +87,18 @@ class EveryLaw : public ::testing::TestWithParam<std::string> {
 
 TEST_P(EveryLaw, DeclaresItselfSoundly) {
   std::set<std::string> names;
+  const auto may_be_missing = [&](const std::string& name) {
+    const int index = spec().CovariateIndex(name);
+    return index >= 0 && !std::isnan(spec().covariates[index].missing);
+  };
+  for (const LawCovariate& covariate : spec().covariates) {
+    EXPECT_LT(covariate.minimum, covariate.maximum) << covariate.name;
+    EXPECT_TRUE(covariate.only_with.empty() || may_be_missing(covariate.only_with));
+  }
   for (const LawParameter& p : spec().parameters) {
     EXPECT_TRUE(names.insert(p.name).second) << p.name;
     EXPECT_FALSE(p.meaning.empty()) << p.name;
+    EXPECT_TRUE(p.only_with.empty() || may_be_missing(p.only_with)) << p.name;
     ASSERT_FALSE(p.starts.empty()) << p.name;
     for (double start : p.starts) {
       EXPECT_GE(start, p.lower) << p.name;
@@ -138,6 +172,24 @@ TEST_P(EveryLaw, IsFiniteInTheCornersOfItsBounds) {
   }
 }
 
+// Where a row lacks a covariate, parameters that lean on it change nothing.
+TEST_P(EveryLaw, DoesNotDependOnWhatARowLacks) {
+  const LawPoints points = Points();
+  const int64_t n = points.size();
+  for (const std::vector<double>& theta : Starts(50)) {
+    std::vector<double> values(n), jacobian(n * theta.size());
+    form_->Evaluate(points.Batch(), theta.data(), values.data(), jacobian.data(), n);
+    for (size_t p = 0; p < theta.size(); ++p) {
+      const int with = spec().CovariateIndex(spec().parameters[p].only_with);
+      if (with < 0) continue;
+      for (int64_t i = 0; i < n; ++i) {
+        if (points.columns()[with][i] != spec().covariates[with].missing) continue;
+        EXPECT_EQ(jacobian[p * n + i], 0) << spec().parameters[p].name;
+      }
+    }
+  }
+}
+
 TEST_P(EveryLaw, IsAffineInItsLinearParameters) {
   const LawPoints points = Points();
   for (const std::vector<double>& theta : Starts(50)) {
@@ -164,7 +216,9 @@ INSTANTIATE_TEST_SUITE_P(Laws, EveryLaw,
                          ::testing::Values("chinchilla", "chinchilla-tied", "qat-unified",
                                            "qat-no-data", "qat-size-only", "effective-parameter",
                                            "effective-parameter-delta", "kaplan", "undertrained",
-                                           "optimal-fraction", "fixed-fraction"),
+                                           "optimal-fraction", "fixed-fraction", "quartet",
+                                           "precision", "precision-ptq", "floating-point",
+                                           "representation", "mixed-ptq", "two-phase"),
                          TestName);
 
 }  // namespace

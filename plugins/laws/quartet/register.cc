@@ -1,0 +1,3 @@
+#include "quartet.h"
+
+QATLAS_PLUGIN("quartet", "1.0.0", qatlas::Component<qatlas_laws::Quartet>())

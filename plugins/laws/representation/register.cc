@@ -1,0 +1,3 @@
+#include "representation.h"
+
+QATLAS_PLUGIN("representation", "1.0.0", qatlas::Component<qatlas_laws::Representation>())
