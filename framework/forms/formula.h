@@ -14,10 +14,12 @@
 #include <qatlas/law.h>
 
 #include "framework/forms/formula_text.h"
+#include "framework/forms/overrides.h"
 
 namespace qatlas::forms {
 
-struct FormulaOptions {
+// What is not said of parameters is guessed from the formula's structure.
+struct FormulaOptions : ParameterOverrides {
   // Numeric columns of the table at hand: symbols of these names are covariates, besides those of
   // KnownCovariates().
   std::vector<std::string> columns;
@@ -25,11 +27,6 @@ struct FormulaOptions {
   std::map<std::string, std::pair<double, double>> ranges;
   // Where not empty, the parameters; every other symbol is a covariate.
   std::vector<std::string> parameters;
-  // By parameter, natural units. What is not said is guessed from the formula's structure.
-  std::map<std::string, std::vector<double>> start;
-  std::map<std::string, std::pair<double, double>> bounds;
-  std::vector<std::string> positive;  // searched as logarithms
-  std::map<std::string, std::string> units;
   std::string target;  // where the text has no left side
 };
 
