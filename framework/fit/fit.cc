@@ -4,9 +4,11 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include <absl/strings/str_cat.h>
 
+#include "framework/fit/identify.h"
 #include "framework/fit/local.h"
 #include "framework/fit/parallel.h"
 #include "framework/fit/starts.h"
@@ -20,6 +22,8 @@ constexpr double kAgreement = 1e-6;
 constexpr int64_t kManySearches = 200;
 constexpr int64_t kFirstSearches = 16;
 constexpr size_t kKnownOptima = 3;
+// How often a lower optimum that a profile found is followed.
+constexpr int kMostRestarts = 3;
 
 Refit Search(LocalSearcher* searcher, absl::Span<const double> start, LocalSearch local) {
   return local == LocalSearch::kOwn ? searcher->Run(start) : searcher->RunNlopt(start, local);
@@ -155,6 +159,12 @@ void FillNotes(FitResult* result) {
         "Some ", problem.target_name(),
         " are 0 or less, so the loss is taken on the target itself and not on its logarithm."));
   }
+  if (problem.loss().shape != problem.options().loss.shape) {
+    result->notes.push_back(absl::StrCat(
+        "The likelihood of ", problem.options().loss.Name(), " has no maximum with ",
+        problem.rows(), " runs for ", problem.coordinates(), " free parameters; the fit is by ",
+        problem.loss().Name(), "."));
+  }
   if (!result->converged) {
     result->notes.push_back("The best search ended before it met its tolerance.");
   }
@@ -162,6 +172,23 @@ void FillNotes(FitResult* result) {
     result->notes.push_back(
         absl::StrCat("Not identifiable: ", result->identifiability.reason, "."));
   }
+}
+
+// What a search has found, without its uncertainty.
+void Describe(const Refit& found, FitResult* result) {
+  result->coordinates = found.coordinates;
+  result->objective = found.objective;
+  result->iterations = found.iterations;
+  result->converged = found.converged || result->problem->coordinates() == 0;
+  result->values = result->problem->Values(result->coordinates);
+  result->identifiability = {};
+  result->covariance.clear();
+  result->model_covariance.clear();
+  result->leverage.clear();
+  result->notes.clear();
+  result->estimates.clear();
+  FillEstimates(result);
+  FillErrors(result);
 }
 
 }  // namespace
@@ -196,20 +223,23 @@ absl::StatusOr<FitResult> Fit(const Problem& given, const FitOptions& options) {
     floor += problem.loss().space == Space::kLog ? 1e-24 : 1e-24 * y * y;
   }
   for (const Refit& search : searches) {
-    if (!std::isfinite(search.objective)) {
-      ++result.failed;
-    } else if (search.objective <= best->objective * (1 + kAgreement) + floor) {
-      ++result.agreeing;
-    }
+    if (!std::isfinite(search.objective)) ++result.failed;
   }
-  result.coordinates = best->coordinates;
-  result.objective = best->objective;
-  result.iterations = best->iterations;
-  result.converged = best->converged || problem.coordinates() == 0;
-  result.values = problem.Values(result.coordinates);
-  FillEstimates(&result);
-  FillErrors(&result);
-  FillUncertainty(options, &result);
+  Refit found = *best;
+  for (int again = 0;; ++again) {
+    Describe(found, &result);
+    const std::optional<Refit> better = FillUncertainty(options, &result);
+    if (!better || again == kMostRestarts) break;
+    // A profile has come upon a lower optimum than all starts.
+    const Refit refit = FitFrom(problem, better->coordinates, options);
+    if (!(refit.objective < found.objective)) break;
+    found = refit;
+  }
+  result.agreeing = 0;
+  for (const Refit& search : searches) {
+    if (search.objective <= found.objective * (1 + kAgreement) + floor) ++result.agreeing;
+  }
+  JudgeOtherOptima(searches, options.level, &result);
   FillNotes(&result);
   return result;
 }

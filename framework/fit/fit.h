@@ -20,6 +20,26 @@ enum class LocalSearch {
   kNloptSlsqp,  // NLopt's LD_SLSQP
 };
 
+// Where the intervals of a fit's parameters come from (docs/laws.md has their coverage).
+enum class Intervals {
+  kProfile,     // profile likelihood: refits with the parameter held; asymmetric, may be open
+  kCovariance,  // Student-t, symmetric in the searched coordinate
+};
+
+// What the covariance takes of the noise.
+enum class Covariance {
+  kEqual,     // the same for all runs (after division by their standard errors, if given)
+  kSandwich,  // of unknown size run by run: HC3 (MacKinnon and White 1985)
+};
+
+// How an interval ends on one side.
+enum class End {
+  kClosed,  // the data close it
+  kBound,   // at the form's bound, which the data do not exclude
+  kOpen,    // not at all: the fit stays as good however far the parameter goes
+};
+const char* Name(End end);  // "closed", "bound", "open"
+
 struct FitOptions {
   // Which starts are searched: the product of the spec's start values, over the parameters that are
   // not solved in closed form. With `closed_form`, linear parameters get their (weighted least
@@ -32,7 +52,9 @@ struct FitOptions {
   double tolerance = 1e-10;  // relative decrease of the objective at which a search ends
   int max_iterations = 500;  // of one local search
   int threads = 0;           // 0: as many as the machine has. Results do not depend on it
-  double level = .95;        // of the intervals from the covariance
+  double level = .95;        // of the intervals
+  Intervals intervals = Intervals::kProfile;
+  Covariance covariance = Covariance::kEqual;
 
   // Every start of the product over all parameters, each searched to its optimum: Besiroglu et al.
   // 2024.
@@ -60,7 +82,11 @@ struct Estimate {
   bool at_bound = false;             // the optimum lies on a bound of the spec
   double standard_error = 0;         // natural units; NaN where fixed or not identifiable
   double search_standard_error = 0;  // of the logarithm where log; else as standard_error
-  Interval interval;                 // Student-t with n - p degrees of freedom, from the covariance
+  // Of the kind that FitOptions::intervals asks for. Infinite (or the form's bound) on a side that
+  // is open; NaN where fixed, and from the covariance where at a bound or not identifiable.
+  Interval interval;
+  End below = End::kClosed, above = End::kClosed;
+  Interval covariance_interval;  // Student-t with n - p degrees of freedom, from the covariance
 };
 
 // How well the data determine the parameters.
@@ -87,6 +113,7 @@ struct FitResult {
   // By row of the problem.
   std::vector<double> prediction;
   std::vector<double> residual;  // target - prediction, natural units
+  std::vector<double> leverage;  // share of a run in its own prediction; empty without a covariance
 
   double r_squared = 0;  // of the target, unweighted
   double mean_relative_error =
@@ -103,8 +130,15 @@ struct FitResult {
   int iterations = 0;      // of the best search
   bool converged = false;  // the best search met its tolerance
 
+  // 2 (F - F_min)/objective_scale is what the noise alone makes of a squared Student-t with
+  // `degrees` degrees of freedom when one parameter is held at its true value (calibrated for robust
+  // losses, see uncertainty.h). degrees is infinite where the noise is known exactly.
+  double objective_scale = 0;
+  double degrees = 0;
   // Covariance of the free coordinates as searched, [p][p]; empty where it cannot be computed.
   std::vector<double> covariance;
+  // The same for equal noise, where `covariance` is a sandwich; else empty.
+  std::vector<double> model_covariance;
   Identifiability identifiability;
   std::vector<std::string>
       notes;  // sentences a reader must know: dropped rows, parameters at bounds

@@ -50,6 +50,7 @@ json Parameters(const FitResult& fit, const std::vector<BootstrapInterval>& boot
                   {"fixed", e.fixed},
                   {"log", e.log},
                   {"coordinate", problem.parameters()[i].coordinate},
+                  {"unused", problem.parameters()[i].unused},
                   {"split_by", SplitBy(problem, e.parameter)},
                   {"at_bound", e.at_bound},
                   {"standard_error", Number(e.standard_error)},

@@ -73,6 +73,13 @@ void LocalSearcher::SetTarget(absl::Span<const double> target) {
   }
 }
 
+void LocalSearcher::Hold(int i, double value) { lower_[i] = upper_[i] = value; }
+
+void LocalSearcher::Release(int i) {
+  lower_[i] = problem_.LowerCoordinate(i);
+  upper_[i] = problem_.UpperCoordinate(i);
+}
+
 double LocalSearcher::Assess(const double* u, bool derivatives) {
   const std::vector<Parameter>& parameters = problem_.parameters();
   for (int i = 0; i < m_; ++i) {
@@ -87,12 +94,24 @@ double LocalSearcher::Assess(const double* u, bool derivatives) {
                     &scratch_);
   const inner::TermsInput input = {problem_.loss(), rows_,          prediction_.data(),
                                    target_.data(),  weight_.data(), inverse_noise_.data()};
-  return inner::HostKernels().terms(input, slope_.data(), curvature_.data(), row_scratch_.data());
+  double objective =
+      inner::HostKernels().terms(input, slope_.data(), curvature_.data(), row_scratch_.data());
+  if (tether_ != nullptr) {
+    tether_gradient_.assign(m_, 0.0);
+    const double value = tether_->quantity(u, tether_gradient_.data());
+    tether_residual_ = (value - tether_->goal) / tether_->width;
+    for (double& x : tether_gradient_) x /= tether_->width;
+    objective += 0.5 * tether_residual_ * tether_residual_;
+    if (!std::isfinite(objective)) return std::numeric_limits<double>::infinity();
+  }
+  return objective;
 }
 
 void LocalSearcher::Gradient(double* g) {
   inner::HostKernels().gradient(m_, padded_, jacobian_.data(), slope_.data(), g);
   for (int i = 0; i < m_; ++i) g[i] *= scale_[i];
+  if (tether_ == nullptr) return;
+  for (int i = 0; i < m_; ++i) g[i] += tether_residual_ * tether_gradient_[i];
 }
 
 void LocalSearcher::Hessian(double* h) {
@@ -101,6 +120,7 @@ void LocalSearcher::Hessian(double* h) {
   for (int a = 0; a < m_; ++a) {
     for (int b = 0; b <= a; ++b) {
       h[a * m_ + b] *= scale_[a] * scale_[b];
+      if (tether_ != nullptr) h[a * m_ + b] += tether_gradient_[a] * tether_gradient_[b];
       h[b * m_ + a] = h[a * m_ + b];
     }
   }
@@ -127,7 +147,8 @@ void LocalSearcher::Clip(double* u) const {
 }
 
 bool LocalSearcher::Held(int i, const double* u, const double* g) const {
-  return (u[i] <= lower_[i] && g[i] > 0) || (u[i] >= upper_[i] && g[i] < 0);
+  return (u[i] <= lower_[i] && (g[i] > 0 || lower_[i] == upper_[i])) ||
+         (u[i] >= upper_[i] && g[i] < 0);
 }
 
 bool LocalSearcher::Step(const double* u, const double* g, const double* h, double objective,

@@ -3,6 +3,7 @@
 #define QATLAS_FRAMEWORK_FIT_LOCAL_H_
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include <absl/types/span.h>
@@ -37,6 +38,18 @@ class LocalSearcher {
   // Optima that searches may end in early: when the way there is downhill and below the chord all
   // along, the search would reach it. Must outlive the searcher; nullptr for none.
   void SetKnown(const std::vector<Refit>* known) { known_ = known; }
+
+  // Holds a coordinate at a value in the searches that follow, until it is released (profiles).
+  void Hold(int i, double value);
+  void Release(int i);
+  // A spring on a quantity of the parameters: adds ((g(u) - goal)/width)²/2 to the objective.
+  struct Tether {
+    // g at coordinates u, and its derivatives by them into gradient, [coordinates].
+    std::function<double(const double* u, double* gradient)> quantity;
+    double goal = 0, width = 1;
+  };
+  // For the searches that follow; nullptr for none. Must outlive them.
+  void SetTether(const Tether* tether) { tether_ = tether; }
 
   Refit Run(absl::Span<const double> start);
   Refit RunNlopt(absl::Span<const double> start, LocalSearch algorithm);
@@ -95,6 +108,9 @@ class LocalSearcher {
   std::vector<double> scratch_, matrix_, trial_, trial_g_, trial_h_;
   std::vector<int> free_;
   const std::vector<Refit>* known_ = nullptr;
+  const Tether* tether_ = nullptr;
+  double tether_residual_ = 0;           // (g - goal)/width at the last point assessed
+  std::vector<double> tether_gradient_;  // dg/du / width there
 };
 
 }  // namespace qatlas::fit

@@ -42,6 +42,9 @@ struct Loss {
 //   "log-student-t"      the same on the logarithm
 // NotFound with the list of names.
 absl::StatusOr<Loss> LossByName(absl::string_view name);
+// What a fit minimizes where nobody says: its intervals hold under Gaussian and heavy-tailed noise
+// of any size (docs/laws.md).
+inline constexpr char kDefaultLoss[] = "log-student-t";
 std::vector<std::string> LossNames();
 
 // What to do with rows whose target is 0 or less when the residual is a logarithm. δ can be

@@ -8,6 +8,8 @@
 #include <absl/strings/str_cat.h>
 #include <qatlas/check.h>
 
+#include "framework/fit/profile.h"
+#include "framework/fit/scatter.h"
 #include "framework/fit/stats.h"
 
 namespace qatlas::fit {
@@ -63,10 +65,95 @@ void EvaluateRows(const Problem& problem, const std::vector<BlockRows>& arranged
   }
 }
 
+// The curve's interval from half its width; on the logarithm where the loss is.
+Interval Around(const Loss& loss, double value, double half) {
+  if (loss.space == Space::kLinear || !(value > 0)) return {value - half, value + half};
+  return {value * std::exp(-half / value), value * std::exp(half / value)};
+}
+
+std::vector<Interval> Percentiles(const Problem& problem, const std::vector<BlockRows>& arranged,
+                                  const BootstrapResult& bootstrap, size_t rows, double level) {
+  std::vector<std::vector<double>> samples(rows);
+  std::vector<double> values(rows);
+  for (const std::vector<double>& coordinates : bootstrap.coordinates) {
+    EvaluateRows(problem, arranged, problem.Values(coordinates), &values, nullptr);
+    for (size_t row = 0; row < rows; ++row) samples[row].push_back(values[row]);
+  }
+  std::vector<Interval> intervals;
+  for (std::vector<double>& sample : samples) {
+    std::sort(sample.begin(), sample.end());
+    intervals.push_back({Quantile(sample, (1 - level) / 2), Quantile(sample, (1 + level) / 2)});
+  }
+  return intervals;
+}
+
+// Half the interval of a new run's residual, in standard errors where the fit has noise.
+double NoiseQuantile(const FitResult& fit, double level) {
+  if (std::isinf(fit.degrees)) return TwoSidedQuantile(level, fit.degrees);
+  const Residuals residuals = ResidualsOf(fit);
+  std::vector<double> sizes;
+  double squares = 0;
+  for (size_t i = 0; i < residuals.r.size(); ++i) {
+    const double leverage = fit.leverage.empty() ? 0 : fit.leverage[residuals.row[i]];
+    const double size = std::abs(residuals.r[i]) / std::sqrt(std::max(1 - leverage, 1e-2));
+    sizes.push_back(size);
+    squares += size * size / static_cast<double>(residuals.r.size());
+  }
+  std::sort(sizes.begin(), sizes.end());
+  const double position = (static_cast<double>(sizes.size()) + 1) * level - 1;
+  if (position > static_cast<double>(sizes.size()) - 1) {
+    return TwoSidedQuantile(level, fit.degrees) * std::sqrt(squares);
+  }
+  return Quantile(sizes, std::max(position, 0.0) / (static_cast<double>(sizes.size()) - 1));
+}
+
+absl::Status FillNewRun(const FitResult& fit, const observe::Table& table,
+                        const PredictOptions& options, Prediction* result) {
+  if (result->interval.empty() || !(fit.degrees > 0)) return absl::OkStatus();
+  const Problem& problem = *fit.problem;
+  const bool log = problem.loss().space == Space::kLog;
+  std::vector<double> noise(result->value.size(), 1.0);
+  if (!options.noise.empty()) {
+    if (problem.noise().empty()) {
+      return absl::InvalidArgumentError(
+          "standard errors of new runs mean something only to a fit that was given those of its "
+          "own");
+    }
+    QATLAS_ASSIGN_OR_RETURN(const auto column, table.Numbers(options.noise));
+    for (size_t row = 0; row < noise.size(); ++row) {
+      if (!(column[row] > 0)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("row ", row + 1, " has no standard error in '", options.noise, "'"));
+      }
+      noise[row] = column[row] / (log ? result->value[row] : 1.0);
+    }
+  } else if (!problem.noise().empty()) {
+    const double median = Median({problem.noise().begin(), problem.noise().end()});
+    std::fill(noise.begin(), noise.end(), median);
+  }
+  const double quantile = NoiseQuantile(fit, options.level);
+  for (size_t row = 0; row < noise.size(); ++row) {
+    const double value = result->value[row];
+    const Interval& curve = result->interval[row];
+    const double q = quantile * noise[row];
+    if (log) {
+      result->new_run.push_back({value * std::exp(-std::hypot(std::log(value / std::max(curve.low, 0.0)), q)),
+                                 value * std::exp(std::hypot(std::log(curve.high / value), q))});
+    } else {
+      result->new_run.push_back(
+          {value - std::hypot(value - curve.low, q), value + std::hypot(curve.high - value, q)});
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
-absl::StatusOr<Prediction> Predict(const FitResult& fit, const observe::Table& table, double level,
-                                   const BootstrapResult* bootstrap) {
+absl::StatusOr<Prediction> Predict(const FitResult& fit, const observe::Table& table,
+                                   const PredictOptions& options) {
+  if (!(options.level > 0 && options.level < 1)) {
+    return absl::InvalidArgumentError("the level of intervals must lie between 0 and 1");
+  }
   const Problem& problem = *fit.problem;
   const size_t rows = table.rows();
   Prediction result;
@@ -80,9 +167,7 @@ absl::StatusOr<Prediction> Predict(const FitResult& fit, const observe::Table& t
   std::vector<std::vector<double>> jacobian(m, std::vector<double>(rows, 0.0));
   EvaluateRows(problem, arranged, fit.values, &result.value, &jacobian);
   if (!fit.covariance.empty()) {
-    double t = 0;
-    const double left = static_cast<double>(problem.rows() - m);
-    if (left > 0) t = StudentQuantile(.5 + level / 2, left);
+    const double t = fit.degrees > 0 ? TwoSidedQuantile(options.level, fit.degrees) : 0;
     for (size_t row = 0; row < rows; ++row) {
       double variance = 0;
       for (int a = 0; a < m; ++a) {
@@ -92,24 +177,29 @@ absl::StatusOr<Prediction> Predict(const FitResult& fit, const observe::Table& t
       }
       const double se = std::sqrt(std::max(variance, 0.0));
       result.standard_error.push_back(se);
-      result.interval.push_back({result.value[row] - t * se, result.value[row] + t * se});
+      result.interval.push_back(Around(problem.loss(), result.value[row], t * se));
     }
   }
-  if (bootstrap != nullptr) {
-    std::vector<std::vector<double>> samples(rows);
-    std::vector<double> values(rows);
-    for (const std::vector<double>& coordinates : bootstrap->coordinates) {
-      EvaluateRows(problem, arranged, problem.Values(coordinates), &values, nullptr);
-      for (size_t row = 0; row < rows; ++row) samples[row].push_back(values[row]);
-    }
-    result.interval.resize(rows);
-    for (size_t row = 0; row < rows; ++row) {
-      std::sort(samples[row].begin(), samples[row].end());
-      result.interval[row] = {Quantile(samples[row], (1 - level) / 2),
-                              Quantile(samples[row], (1 + level) / 2)};
-    }
+  if (options.bootstrap != nullptr) {
+    result.interval = Percentiles(problem, arranged, *options.bootstrap, rows, options.level);
+  } else if (options.profile && HasNoise(fit)) {
+    ProfileOptions profile;
+    profile.level = options.level;
+    QATLAS_ASSIGN_OR_RETURN(const std::vector<Profile> profiles,
+                            ProfilePredictions(fit, table, profile));
+    result.interval.clear();
+    for (const Profile& p : profiles) result.interval.push_back(p.interval);
   }
+  if (absl::Status status = FillNewRun(fit, table, options, &result); !status.ok()) return status;
   return result;
+}
+
+absl::StatusOr<Prediction> Predict(const FitResult& fit, const observe::Table& table, double level,
+                                   const BootstrapResult* bootstrap) {
+  PredictOptions options;
+  options.level = level;
+  options.bootstrap = bootstrap;
+  return Predict(fit, table, options);
 }
 
 absl::StatusOr<std::vector<double>> Evaluate(const LawForm& form, const std::vector<double>& theta,

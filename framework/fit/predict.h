@@ -2,6 +2,8 @@
 #ifndef QATLAS_FRAMEWORK_FIT_PREDICT_H_
 #define QATLAS_FRAMEWORK_FIT_PREDICT_H_
 
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/status/statusor.h>
@@ -16,11 +18,32 @@ struct Prediction {
   std::vector<double> value;           // by row of the table
   std::vector<double> standard_error;  // of the curve (not of a new run), by the delta method;
                                        // empty where the fit has no covariance
-  std::vector<Interval> interval;      // of the curve; from bootstrap replicates where given
+  std::vector<Interval> interval;      // of the curve, as PredictOptions say
+  // Of the target of one new run there: the curve's interval and a run's noise, their distances
+  // from the value added as squares (on the logarithm where the loss is). The noise is the ceil((n
+  // + 1) level)-th smallest residual of the fit, each over sqrt(1 - leverage) (interpolated; no
+  // assumption but that the new run errs like the old ones), or with fewer runs than that takes a
+  // Student-t quantile times their root mean square. Empty where `interval` is, and where there are
+  // no residuals.
+  std::vector<Interval> new_run;
+};
+
+struct PredictOptions {
+  double level = .95;
+  // The curve's interval: percentiles of these refits where given; else from the profile likelihood
+  // of each prediction where `profile`; else from the covariance (on the logarithm where the loss
+  // is, so that it stays positive).
+  const BootstrapResult* bootstrap = nullptr;
+  bool profile = false;
+  // Column of the table with the new runs' standard errors, for fits with noise; empty: the median
+  // of the fit's own.
+  std::string noise;
 };
 
 // The table needs the form's covariates and category columns, not the target. A category that the
 // fit has not seen is an error.
+absl::StatusOr<Prediction> Predict(const FitResult& fit, const observe::Table& table,
+                                   const PredictOptions& options);
 absl::StatusOr<Prediction> Predict(const FitResult& fit, const observe::Table& table,
                                    double level = .95, const BootstrapResult* bootstrap = nullptr);
 

@@ -358,15 +358,11 @@ class ProblemBuilder {
           absl::StrJoin(FreeNames(), ", "), "); add runs, or fix parameters at published values"));
     }
     // With fewer rows a curve through as many points as there are parameters, and a scale that goes
-    // to 0, has any likelihood one wants.
+    // to 0, has any likelihood one wants. FitResult::notes says that the loss is another.
     const double nu = problem_.loss_.nu;
     if (problem_.loss_.shape == Shape::kStudentT &&
         static_cast<double>(rows) * nu <= free * (nu + 1)) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          Headline(), ": the likelihood of ", problem_.loss_.Name(), " has no maximum ", "with ",
-          rows, " rows for ", free, " free parameters; it takes more than ",
-          observe::ShowNumber(free * (nu + 1) / nu),
-          " rows: add runs, fix parameters, or take least squares or Huber"));
+      problem_.loss_.shape = Shape::kSquare;
     }
     for (const auto& [name, value] : options().fixed) {
       const bool found = std::any_of(problem_.parameters_.begin(), problem_.parameters_.end(),

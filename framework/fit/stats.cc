@@ -1,6 +1,7 @@
 #include "framework/fit/stats.h"
 
 #include <algorithm>
+#include <boost/math/distributions/normal.hpp>
 #include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <numbers>
@@ -12,6 +13,11 @@ namespace qatlas::fit {
 
 double StudentQuantile(double p, double degrees) {
   return boost::math::quantile(boost::math::students_t(degrees), p);
+}
+
+double TwoSidedQuantile(double level, double degrees) {
+  if (std::isfinite(degrees)) return StudentQuantile(.5 + level / 2, degrees);
+  return boost::math::quantile(boost::math::normal(), .5 + level / 2);
 }
 
 double StudentTwoSided(double t, double degrees) {

@@ -11,6 +11,8 @@ namespace qatlas::fit {
 
 // Quantile of Student's t for probability p in (0, 1); degrees > 0.
 double StudentQuantile(double p, double degrees);
+// t with P(|T| <= t) = level; of the normal distribution where degrees is infinite.
+double TwoSidedQuantile(double level, double degrees);
 // P(|T| > |t|).
 double StudentTwoSided(double t, double degrees);
 

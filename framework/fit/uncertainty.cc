@@ -6,232 +6,161 @@
 
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
+#include <qatlas/check.h>
 
 #include "framework/fit/dense.h"
+#include "framework/fit/identify.h"
 #include "framework/fit/local.h"
+#include "framework/fit/profile.h"
+#include "framework/fit/scatter.h"
 #include "framework/fit/stats.h"
-#include "framework/observe/number.h"
 
 namespace qatlas::fit {
 namespace {
 
+constexpr double kLongestProfiles = 20;  // seconds
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-// Beyond this condition of the scaled Jacobian a direction is lost in rounding.
-constexpr double kWorstCondition = 1e8;
-// A positive parameter known to no better than this factor either way, at 95%, is open.
-constexpr double kOpenFactor = 10;
 
-// Half the 95% interval of a coordinate above which the data do not determine it: a factor of ten,
-// or the whole span of its start values.
-double LargestHalfWidth(const Problem& problem, int c) {
-  const Parameter& parameter = problem.coordinate(c);
-  if (parameter.log) return std::log(kOpenFactor);
-  const std::vector<double>& starts = problem.form().Spec().parameters[parameter.base].starts;
-  const auto [low, high] = std::minmax_element(starts.begin(), starts.end());
-  const double span = *high - *low;
-  return span > 0 ? span : std::numeric_limits<double>::infinity();
-}
-
-struct Residuals {
-  std::vector<double> r;  // of rows with weight, in the loss's units
-  int64_t rows = 0;
+// The Jacobian of the residuals by the coordinates off their bounds, times the roots of the
+// weights: columns of unit length, and the lengths they had.
+struct Columns {
+  std::vector<int> free;
+  std::vector<std::vector<double>> unit;  // [free][rows with weight]
+  std::vector<double> norm;
 };
 
-Residuals CollectResiduals(const FitResult& result) {
-  const Problem& problem = *result.problem;
-  Residuals residuals;
-  for (int64_t i = 0; i < problem.rows(); ++i) {
-    if (problem.weight()[i] == 0) continue;
-    const double y = problem.target()[i];
-    const double f = result.prediction[i];
-    const double noise = problem.noise().empty() ? 1.0 : problem.noise()[i];
-    residuals.r.push_back(
-        (problem.loss().space == Space::kLog ? std::log(f) - std::log(y) : f - y) / noise);
-  }
-  residuals.rows = static_cast<int64_t>(residuals.r.size());
-  return residuals;
-}
-
-// The factor below for Student's t, whose scale is that of its likelihood: the covariance of an
-// M-estimator with the correction of Huber 1981, section 7.6.
-double StudentFactor(const Loss& loss, const Residuals& residuals, int p, double* scale) {
-  const double n = static_cast<double>(residuals.rows);
-  const double left = n - p;
-  const double s = StudentScale(residuals.r, {}, loss.nu);
-  *scale = s * std::sqrt(n / left);
-  if (s == 0) return 0;
-  double psi_squares = 0;
-  double slopes = 0;
-  double slope_squares = 0;
-  for (double residual : residuals.r) {
-    const double r = residual / s;
-    const double core = loss.nu + r * r;
-    const double psi = (loss.nu + 1) * r / core;
-    const double slope = (loss.nu + 1) * (loss.nu - r * r) / (core * core);
-    psi_squares += psi * psi;
-    slopes += slope / n;
-    slope_squares += slope * slope / n;
-  }
-  // Far more outliers than the model has leave the mean slope without meaning; it is then that of
-  // the model.
-  slopes = std::max(slopes, .25 * (loss.nu + 1) / (loss.nu + 3));
-  const double spread = std::max(0.0, slope_squares - slopes * slopes);
-  const double k = 1 + p / n * spread / (slopes * slopes);
-  return k * k * (psi_squares / left) / (slopes * slopes) * s * s;
-}
-
-// The factor before (JᵀWJ)⁻¹, and the residuals' scale.
-double VarianceFactor(const Loss& loss, const Residuals& residuals, double objective, int p,
-                      double* scale) {
-  const double n = static_cast<double>(residuals.rows);
-  const double left = n - p;
-  if (loss.shape == Shape::kSquare) {
-    *scale = std::sqrt(2 * objective / left);
-    return *scale * *scale;
-  }
-  if (loss.shape == Shape::kStudentT) return StudentFactor(loss, residuals, p, scale);
-  *scale = NormalizedMad(residuals.r) * std::sqrt(n / left);
-  double psi_squares = 0;
-  for (double r : residuals.r) {
-    const double psi = std::clamp(r, -loss.delta, loss.delta);
-    psi_squares += psi * psi;
-  }
-  const double window = std::max(loss.delta, 0.8 * *scale * std::pow(n, -0.2));
-  double inside = 0;
-  for (double r : residuals.r) inside += std::abs(r) <= window ? 1 : 0;
-  // p residuals lie at 0 by construction where the loss is nearly absolute; they tell nothing.
-  if (window > loss.delta) inside = std::max(1.0, inside - p) * (n / left);
-  const double share = std::clamp(inside / n * (loss.delta / window), 1e-6, 1.0);
-  const double k = 1 + p / n * (1 - share) / share * (loss.delta / window);
-  return k * k * (psi_squares / left) / (share * share);
-}
-
-}  // namespace
-
-void FillUncertainty(const FitOptions& options, FitResult* result) {
+// False where no run responds to a coordinate; result->identifiability then says so.
+bool Linearize(const FitOptions& options, const Residuals& residuals, FitResult* result,
+               Columns* columns) {
   const Problem& problem = *result->problem;
-  const int m = problem.coordinates();
-  Identifiability& id = result->identifiability;
-  for (Estimate& estimate : result->estimates) {
-    estimate.standard_error = estimate.search_standard_error = kNan;
-    estimate.interval = {kNan, kNan};
-  }
-  if (m == 0) return;
-  std::vector<int> free;
-  std::vector<std::string> bounded;
-  for (int c = 0; c < m; ++c) {
-    const double u = result->coordinates[c];
-    const double low = problem.LowerCoordinate(c);
-    const double high = problem.UpperCoordinate(c);
-    const double slack = 1e-9 * (1 + std::abs(u));
-    if (u - low > slack && high - u > slack) {
-      free.push_back(c);
-    } else {
-      bounded.push_back(problem.coordinate(c).name);
-    }
-  }
-  for (size_t i = 0; i < result->estimates.size(); ++i) {
-    const int c = problem.parameters()[i].coordinate;
-    result->estimates[i].at_bound = c >= 0 && std::find(free.begin(), free.end(), c) == free.end();
-  }
-  if (!bounded.empty()) {
-    result->notes.push_back(absl::StrCat("The optimum lies on a bound of ",
-                                         absl::StrJoin(bounded, ", "),
-                                         "; there it has no standard error."));
-  }
-  const Residuals residuals = CollectResiduals(*result);
-  const int p = static_cast<int>(free.size());
-  const double left = static_cast<double>(residuals.rows) - p;
-  if (left <= 0) {
-    id.identifiable = false;
-    id.reason = absl::StrCat("there are as many free parameters as runs (", p,
-                             "), so nothing is left to judge the fit by");
-    return;
-  }
-  const double factor =
-      VarianceFactor(problem.loss(), residuals, result->objective, p, &result->residual_scale);
-  if (p == 0) return;
-
   LocalSearcher searcher(problem, options);
   const auto at = searcher.Linearize(result->coordinates);
-  std::vector<std::vector<double>> columns(p);
-  std::vector<double> norms(p, 0.0);
-  std::vector<double> inverse_noise(problem.rows(), 1.0);
-  for (int a = 0; a < p; ++a) {
-    columns[a].reserve(problem.rows());
-    for (int64_t i = 0; i < problem.rows(); ++i) {
+  for (int c : columns->free) {
+    std::vector<double> column;
+    double norm = 0;
+    for (int64_t i : residuals.row) {
       double root = std::sqrt(problem.weight()[i]);
       if (!problem.noise().empty()) root /= problem.noise()[i];
       if (problem.loss().space == Space::kLog) root /= at.prediction[i];
-      columns[a].push_back(at.jacobian[free[a] * searcher.padded() + i] * root);
-      norms[a] += columns[a].back() * columns[a].back();
+      column.push_back(at.jacobian[c * searcher.padded() + i] * root);
+      norm += column.back() * column.back();
     }
-    norms[a] = std::sqrt(norms[a]);
-    if (!(norms[a] > 0) || !std::isfinite(norms[a])) {
+    norm = std::sqrt(norm);
+    if (!(norm > 0) || !std::isfinite(norm)) {
+      Identifiability& id = result->identifiability;
       id.identifiable = false;
       id.condition = std::numeric_limits<double>::infinity();
-      id.open_direction = {{problem.coordinate(free[a]).name, 1.0}};
-      id.reason = absl::StrCat("no run changes when ", problem.coordinate(free[a]).name, " does");
-      return;
+      id.open_direction = {{problem.coordinate(c).name, 1.0}};
+      id.reason = absl::StrCat("no run changes when ", problem.coordinate(c).name, " does");
+      return false;
     }
-    for (double& x : columns[a]) x /= norms[a];
+    for (double& x : column) x /= norm;
+    columns->unit.push_back(std::move(column));
+    columns->norm.push_back(norm);
   }
-  const dense::Svd svd = dense::RightSvd(std::move(columns));
+  return true;
+}
+
+// The most open direction in search coordinates: undoes the columns' scaling.
+void FillDirection(const Columns& columns, const dense::Svd& svd, double variance_factor,
+                   FitResult* result) {
+  Identifiability& id = result->identifiability;
   id.singular_values = svd.values;
   id.condition = svd.values.back() > 0 ? svd.values.front() / svd.values.back()
                                        : std::numeric_limits<double>::infinity();
-  // The most open direction in search coordinates: undo the columns' scaling.
+  const size_t p = columns.free.size();
   std::vector<double> direction(p);
   double length = 0;
-  for (int a = 0; a < p; ++a) {
-    direction[a] = svd.v.back()[a] / norms[a];
+  for (size_t a = 0; a < p; ++a) {
+    direction[a] = svd.v.back()[a] / columns.norm[a];
     length = std::hypot(length, direction[a]);
   }
-  id.open_standard_error = std::sqrt(factor) * length / svd.values.back();
-  for (int a = 0; a < p; ++a) {
+  id.open_standard_error = std::sqrt(variance_factor) * length / svd.values.back();
+  for (size_t a = 0; a < p; ++a) {
     const double component = direction[a] / length;
     if (std::abs(component) >= .05) {
-      id.open_direction.emplace_back(problem.coordinate(free[a]).name, component);
+      id.open_direction.emplace_back(result->problem->coordinate(columns.free[a]).name, component);
     }
   }
   std::stable_sort(
       id.open_direction.begin(), id.open_direction.end(),
       [](const auto& a, const auto& b) { return std::abs(a.second) > std::abs(b.second); });
-  if (!(id.condition < kWorstCondition)) {
-    id.identifiable = false;
-    std::vector<std::string> names;
-    for (const auto& [name, component] : id.open_direction) names.push_back(name);
-    id.reason = absl::StrCat("the runs leave ", absl::StrJoin(names, ", "),
-                             " open together (condition ", observe::ShowNumber(id.condition), ")");
-    return;
+}
+
+// Spreads a matrix over the free coordinates, in units of unit columns, to all coordinates.
+std::vector<double> Spread(const Columns& columns, int m, const std::vector<double>& matrix) {
+  std::vector<double> result(m * m, 0.0);
+  const size_t p = columns.free.size();
+  for (size_t a = 0; a < p; ++a) {
+    for (size_t b = 0; b < p; ++b) {
+      result[columns.free[a] * m + columns.free[b]] =
+          matrix[a * p + b] / (columns.norm[a] * columns.norm[b]);
+    }
   }
-  result->covariance.assign(m * m, 0.0);
-  for (int a = 0; a < p; ++a) {
-    for (int b = 0; b < p; ++b) {
-      double sum = 0;
-      for (int k = 0; k < p; ++k) {
-        sum += svd.v[k][a] * svd.v[k][b] / (svd.values[k] * svd.values[k]);
+  return result;
+}
+
+// HC3, in units of unit columns; inverse: (JᵀWJ)⁻¹ in them.
+std::vector<double> Sandwich(const Columns& columns, const std::vector<double>& inverse,
+                             const Loss& loss, const Scatter& scatter, const Residuals& residuals,
+                             const std::vector<double>& leverage) {
+  const size_t p = columns.free.size();
+  std::vector<double> sum(p * p, 0.0);
+  std::vector<double> influence(p);
+  for (size_t i = 0; i < residuals.r.size(); ++i) {
+    for (size_t a = 0; a < p; ++a) {
+      influence[a] = 0;
+      for (size_t b = 0; b < p; ++b) influence[a] += inverse[a * p + b] * columns.unit[b][i];
+    }
+    // A run that alone holds a parameter has leverage 1 and no residual to speak of.
+    const double factor = std::sqrt(residuals.weight[i]) * Psi(loss, scatter, residuals.r[i]) /
+                          (scatter.psi_slope * std::max(1 - leverage[residuals.row[i]], 1e-2));
+    for (size_t a = 0; a < p; ++a) {
+      for (size_t b = 0; b < p; ++b) {
+        sum[a * p + b] += factor * factor * influence[a] * influence[b];
       }
-      result->covariance[free[a] * m + free[b]] = factor * sum / (norms[a] * norms[b]);
     }
   }
-  std::vector<std::string> open;
-  for (int c : free) {
-    const double half = StudentQuantile(.975, left) * std::sqrt(result->covariance[c * m + c]);
-    if (half > LargestHalfWidth(problem, c)) {
-      open.push_back(problem.coordinate(c).name);
+  return sum;
+}
+
+void FillCovariance(const FitOptions& options, const Columns& columns, const dense::Svd& svd,
+                    const Scatter& scatter, const Residuals& residuals, FitResult* result) {
+  const int m = result->problem->coordinates();
+  const size_t p = columns.free.size();
+  std::vector<double> inverse(p * p, 0.0);
+  for (size_t a = 0; a < p; ++a) {
+    for (size_t b = 0; b < p; ++b) {
+      for (size_t k = 0; k < p; ++k) {
+        inverse[a * p + b] += svd.v[k][a] * svd.v[k][b] / (svd.values[k] * svd.values[k]);
+      }
     }
   }
-  if (!open.empty()) {
-    id.identifiable = false;
-    id.reason = absl::StrCat("the 95% interval of ", absl::StrJoin(open, ", "),
-                             " reaches a factor of ten either way, or beyond all start values");
-  } else if (!bounded.empty()) {
-    id.identifiable = false;
-    id.reason = absl::StrCat("the optimum lies on a bound of ", absl::StrJoin(bounded, ", "),
-                             ": the runs do not hold it inside the range that makes sense");
+  result->leverage.assign(result->problem->rows(), 0.0);
+  for (size_t i = 0; i < residuals.r.size(); ++i) {
+    double& leverage = result->leverage[residuals.row[i]];
+    for (size_t k = 0; k < p; ++k) {
+      double u = 0;
+      for (size_t a = 0; a < p; ++a) u += svd.v[k][a] * columns.unit[a][i] / svd.values[k];
+      leverage += u * u;
+    }
   }
-  const double t = StudentQuantile(.5 + options.level / 2, left);
+  std::vector<double> model = inverse;
+  for (double& x : model) x *= scatter.variance_factor;
+  result->covariance = Spread(columns, m, model);
+  if (options.covariance == Covariance::kSandwich) {
+    result->model_covariance = std::move(result->covariance);
+    result->covariance = Spread(
+        columns, m,
+        Sandwich(columns, inverse, result->problem->loss(), scatter, residuals, result->leverage));
+  }
+}
+
+// Standard errors and intervals from the covariance.
+void FillFromCovariance(const FitOptions& options, FitResult* result) {
+  const Problem& problem = *result->problem;
+  const int m = problem.coordinates();
+  const double t = TwoSidedQuantile(options.level, result->degrees);
   for (size_t i = 0; i < result->estimates.size(); ++i) {
     Estimate& estimate = result->estimates[i];
     const int c = problem.parameters()[i].coordinate;
@@ -244,7 +173,117 @@ void FillUncertainty(const FitOptions& options, FitResult* result) {
     if (estimate.log) {
       estimate.interval = {std::exp(estimate.interval.low), std::exp(estimate.interval.high)};
     }
+    estimate.covariance_interval = estimate.interval;
   }
+}
+
+// Whether profiles of all parameters take long: beyond, the covariance is asked instead.
+bool TooMuch(const Problem& problem, std::string* note) {
+  // Some 60 evaluations a parameter; nanoseconds as measured on one core.
+  const double m = problem.coordinates();
+  const double rows = static_cast<double>(problem.rows());
+  const double seconds = 1e-9 * 60 * m * rows * (60 + .15 * m * m);
+  if (seconds < kLongestProfiles) return false;
+  *note =
+      absl::StrCat("The intervals come from the covariance: profiles of ", problem.coordinates(),
+                   " parameters on ", problem.rows(), " runs would take minutes.");
+  return true;
+}
+
+// Intervals by profile likelihood, where asked for; none where there is nothing to judge by.
+std::vector<Profile> FillFromProfiles(const FitOptions& options, FitResult* result) {
+  if (options.intervals != Intervals::kProfile || !HasNoise(*result)) return {};
+  std::string note;
+  if (TooMuch(*result->problem, &note)) {
+    result->notes.push_back(note);
+    return {};
+  }
+  ProfileOptions profile_options;
+  profile_options.level = options.level;
+  profile_options.threads = options.threads;
+  profile_options.fit = options;
+  auto profiles = ProfileParameters(*result, profile_options);
+  QATLAS_CHECK(profiles.ok(), "noise is all that a profile asks for");
+  for (size_t i = 0; i < result->estimates.size(); ++i) {
+    const int c = result->problem->parameters()[i].coordinate;
+    if (c < 0) continue;
+    Estimate& estimate = result->estimates[i];
+    estimate.interval = (*profiles)[c].interval;
+    estimate.below = (*profiles)[c].below;
+    estimate.above = (*profiles)[c].above;
+  }
+  return *std::move(profiles);
+}
+
+// Coordinates strictly inside their bounds; the names of the others.
+std::vector<int> Inside(const FitResult& result, std::vector<std::string>* bounded) {
+  const Problem& problem = *result.problem;
+  std::vector<int> free;
+  for (int c = 0; c < problem.coordinates(); ++c) {
+    const double u = result.coordinates[c];
+    const double slack = 1e-9 * (1 + std::abs(u));
+    if (u - problem.LowerCoordinate(c) > slack && problem.UpperCoordinate(c) - u > slack) {
+      free.push_back(c);
+    } else {
+      bounded->push_back(problem.coordinate(c).name);
+    }
+  }
+  return free;
+}
+
+}  // namespace
+
+std::optional<Refit> FillUncertainty(const FitOptions& options, FitResult* result) {
+  const Problem& problem = *result->problem;
+  Identifiability& id = result->identifiability;
+  for (Estimate& estimate : result->estimates) {
+    estimate.standard_error = estimate.search_standard_error = kNan;
+    estimate.interval = estimate.covariance_interval = {kNan, kNan};
+  }
+  if (problem.coordinates() == 0) return std::nullopt;
+  std::vector<std::string> bounded;
+  Columns columns;
+  columns.free = Inside(*result, &bounded);
+  for (size_t i = 0; i < result->estimates.size(); ++i) {
+    const int c = problem.parameters()[i].coordinate;
+    result->estimates[i].at_bound =
+        c >= 0 && std::find(columns.free.begin(), columns.free.end(), c) == columns.free.end();
+  }
+  if (!bounded.empty()) {
+    result->notes.push_back(absl::StrCat("The optimum lies on a bound of ",
+                                         absl::StrJoin(bounded, ", "),
+                                         "; there it has no standard error."));
+  }
+  const Residuals residuals = ResidualsOf(*result);
+  const int p = static_cast<int>(columns.free.size());
+  if (static_cast<int>(residuals.r.size()) <= p) {
+    id.identifiable = false;
+    id.reason = absl::StrCat("there are as many free parameters as runs (", p,
+                             "), so nothing is left to judge the fit by");
+    return std::nullopt;
+  }
+  const Scatter scatter = MeasureScatter(*result, residuals, p);
+  result->residual_scale = scatter.scale;
+  result->objective_scale = scatter.variance_factor * scatter.slope;
+  result->degrees = scatter.degrees;
+  if (p > 0 && !Linearize(options, residuals, result, &columns)) return std::nullopt;
+  if (p > 0) {
+    const dense::Svd svd = dense::RightSvd(columns.unit);
+    FillDirection(columns, svd, scatter.variance_factor, result);
+    if (id.condition < kWorstCondition) {
+      FillCovariance(options, columns, svd, scatter, residuals, result);
+      FillFromCovariance(options, result);
+    }
+  }
+  const std::vector<Profile> profiles = FillFromProfiles(options, result);
+  JudgeIdentifiability(bounded, profiles, result);
+  std::optional<Refit> better;
+  for (const Profile& profile : profiles) {
+    if (profile.better && (!better || profile.better->objective < better->objective)) {
+      better = profile.better;
+    }
+  }
+  return better;
 }
 
 }  // namespace qatlas::fit
