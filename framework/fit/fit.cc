@@ -7,6 +7,7 @@
 #include <optional>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
 
 #include "framework/fit/identify.h"
 #include "framework/fit/local.h"
@@ -160,10 +161,24 @@ void FillNotes(FitResult* result) {
         " are 0 or less, so the loss is taken on the target itself and not on its logarithm."));
   }
   if (problem.loss().shape != problem.options().loss.shape) {
+    result->notes.push_back(absl::StrCat("The likelihood of ", problem.options().loss.Name(),
+                                         " has no maximum with ", problem.rows(), " runs for ",
+                                         problem.coordinates(), " free parameters; the fit is by ",
+                                         problem.loss().Name(), "."));
+  }
+  std::vector<std::string> unused;
+  std::vector<std::string> lacking;
+  const LawSpec& spec = problem.form().Spec();
+  for (const Parameter& parameter : problem.parameters()) {
+    if (!parameter.unused) continue;
+    const std::string& with = spec.parameters[parameter.base].only_with;
+    unused.push_back(parameter.name);
+    if (std::find(lacking.begin(), lacking.end(), with) == lacking.end()) lacking.push_back(with);
+  }
+  if (!unused.empty()) {
     result->notes.push_back(absl::StrCat(
-        "The likelihood of ", problem.options().loss.Name(), " has no maximum with ",
-        problem.rows(), " runs for ", problem.coordinates(), " free parameters; the fit is by ",
-        problem.loss().Name(), "."));
+        "No run has ", absl::StrJoin(lacking, " or "), ", so ", absl::StrJoin(unused, ", "), " ",
+        unused.size() > 1 ? "are" : "is", " left out of the fit; the value shown means nothing."));
   }
   if (!result->converged) {
     result->notes.push_back("The best search ended before it met its tolerance.");

@@ -38,7 +38,7 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"framework/data", {"sdk"}},
       {"framework/decompose", {"sdk", "framework/observe"}},
       {"framework/forms", {"sdk", "framework/plugin", "framework/observe"}},
-      {"framework/fit", {"sdk", "framework/plugin", "framework/observe"}},
+      {"framework/fit", {"sdk", "framework/plugin", "framework/observe", "framework/forms"}},
       {"framework/compare",
        {"sdk", "framework/plugin", "framework/observe", "framework/forms", "framework/fit"}},
       {"framework/plan",

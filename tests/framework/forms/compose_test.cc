@@ -1,6 +1,9 @@
 #include "framework/forms/compose.h"
 
+#include <cmath>
+#include <limits>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -23,6 +26,8 @@ class FloorForm : public LawFormula<FloorForm, 2, 2> {
     e.starts = a.starts = {1};
     e.linear = true;
     spec.parameters = {e, a};
+    spec.covariates[0].maximum = 1e12;
+    spec.presets = {{"one", "paper", {{"E", 1}, {"a", .3}}, true, ""}};
     return spec;
   }
   template <typename X, typename P>
@@ -39,8 +44,9 @@ class ErrorForm : public LawFormula<ErrorForm, 2, 2> {
     LawSpec spec = FloorForm::MakeSpec();
     spec.target = kTargetDelta;
     spec.formula = "k/N^a";
-    spec.covariates = {{"G", "", "", 1}, {"N", "", "", 1}};
+    spec.covariates = {{"G", "", "", 1}, {"N", "", "", 10}};
     spec.parameters[0].name = "k";
+    spec.presets = {{"other", "book", {{"k", 1}, {"a", .2}}, false, ""}};
     return spec;
   }
   template <typename X, typename P>
@@ -51,28 +57,80 @@ class ErrorForm : public LawFormula<ErrorForm, 2, 2> {
   }
 };
 
-TEST(Compose, AddsValuesAndStacksJacobians) {
+TEST(Compose, UnitesCovariatesParametersAndNames) {
+  const auto sum = Compose(std::make_shared<FloorForm>(), std::make_shared<ErrorForm>());
+  ASSERT_TRUE(sum.ok()) << sum.status();
+  const LawSpec& spec = (*sum)->Spec();
+  EXPECT_EQ(spec.target, kTargetLoss);
+  std::vector<std::string> names;
+  for (const LawCovariate& covariate : spec.covariates) names.push_back(covariate.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"N", "D", kQuantized, "G"}));
+  EXPECT_EQ(spec.covariates[0].minimum, 10);  // the narrower of both
+  EXPECT_EQ(spec.covariates[0].maximum, 1e12);
+  EXPECT_EQ(spec.covariates[0].only_with, "");
+  EXPECT_EQ(spec.covariates[3].only_with, kQuantized);
+  names.clear();
+  for (const LawParameter& parameter : spec.parameters) names.push_back(parameter.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"E", "a", "k", "delta_a"}));
+  EXPECT_EQ(spec.parameters[1].only_with, "");
+  EXPECT_EQ(spec.parameters[3].only_with, kQuantized);
+  EXPECT_TRUE(spec.parameters[2].linear);
+}
+
+TEST(Compose, PairsPresets) {
+  const auto sum = Compose(std::make_shared<FloorForm>(), std::make_shared<ErrorForm>());
+  const LawPreset* preset = (*sum)->Spec().FindPreset("one+other");
+  ASSERT_NE(preset, nullptr);
+  EXPECT_EQ(preset->Value("a"), .3);
+  EXPECT_EQ(preset->Value("delta_a"), .2);
+  EXPECT_EQ(preset->citation, "paper; book");
+  EXPECT_FALSE(preset->verified);
+}
+
+// More points than are evaluated at a time, every third of full precision.
+TEST(Compose, AddsDeltaToQuantizedPointsAlone) {
   const auto base = std::make_shared<FloorForm>();
   const auto error = std::make_shared<ErrorForm>();
   const auto sum = Compose(base, error);
-  ASSERT_TRUE(sum.ok()) << sum.status();
-  const LawSpec& spec = (*sum)->Spec();
-  ASSERT_EQ(spec.covariates.size(), 3u);
-  EXPECT_EQ(spec.covariates[2].name, "G");
-  ASSERT_EQ(spec.parameters.size(), 4u);
-  EXPECT_EQ(spec.parameters[2].name, "k");
-  EXPECT_EQ(spec.parameters[3].name, "delta.a");
-
-  const std::vector<double> n = {1e3, 1e4, 1e5}, d = {1e6, 1e6, 1e7}, g = {2, 32, 1};
-  const LawPoints all({n, d, g}), of_base({n, d}), of_error({g, n});
+  const int64_t size = 1500;
+  std::vector<double> n, d, g, quantized;
+  for (int64_t i = 0; i < size; ++i) {
+    n.push_back(1e3 + 7.0 * static_cast<double>(i));
+    d.push_back(1e6 + static_cast<double>(i));
+    g.push_back(static_cast<double>(2 + i % 60));
+    quantized.push_back(i % 3 == 0 ? 0 : 1);
+  }
+  const LawPoints all({n, d, quantized, g}), of_base({n, d}), of_error({g, n});
   const std::vector<double> theta = {1.5, .3, .7, .2};
-  std::vector<double> values(3), jacobian(12), expected(3), added(3), expected_jacobian(12);
-  (*sum)->Evaluate(all.Batch(), theta.data(), values.data(), jacobian.data(), 3);
-  base->Evaluate(of_base.Batch(), theta.data(), expected.data(), expected_jacobian.data(), 3);
-  error->Evaluate(of_error.Batch(), theta.data() + 2, added.data(), expected_jacobian.data() + 6,
-                  3);
-  for (int i = 0; i < 3; ++i) EXPECT_DOUBLE_EQ(values[i], expected[i] + added[i]);
-  EXPECT_EQ(jacobian, expected_jacobian);
+  const int64_t stride = size + 5;
+  std::vector<double> values(size), jacobian(4 * stride), whole(4 * stride);
+  std::vector<double> expected(size), added(size);
+  (*sum)->Evaluate(all.Batch(), theta.data(), values.data(), jacobian.data(), stride);
+  base->Evaluate(of_base.Batch(), theta.data(), expected.data(), whole.data(), stride);
+  error->Evaluate(of_error.Batch(), theta.data() + 2, added.data(), whole.data() + 2 * stride,
+                  stride);
+  for (int64_t i = 0; i < size; ++i) {
+    EXPECT_DOUBLE_EQ(values[i], expected[i] + quantized[i] * added[i]);
+    for (int64_t p = 0; p < 4; ++p) {
+      const double share = p < 2 ? 1 : quantized[i];
+      EXPECT_EQ(jacobian[p * stride + i], share * whole[p * stride + i]);
+    }
+  }
+  std::vector<double> plain(size);
+  (*sum)->Evaluate(all.Batch(), theta.data(), plain.data(), nullptr, 0);
+  EXPECT_EQ(plain, values);
+}
+
+// An infinite δ of a row that has none does not show.
+TEST(Compose, FullPrecisionIsFiniteWhateverDeltaIs) {
+  const auto sum = Compose(std::make_shared<FloorForm>(), std::make_shared<ErrorForm>());
+  const LawPoints points({{1e3}, {1e6}, {0}, {4}});
+  const std::vector<double> theta = {1.5, .3, std::numeric_limits<double>::infinity(), .2};
+  double value = 0;
+  std::vector<double> jacobian(4);
+  (*sum)->Evaluate(points.Batch(), theta.data(), &value, jacobian.data(), 1);
+  EXPECT_TRUE(std::isfinite(value));
+  for (double slope : jacobian) EXPECT_TRUE(std::isfinite(slope));
 }
 
 TEST(Compose, RefusesOtherTargets) {
