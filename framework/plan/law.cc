@@ -60,17 +60,28 @@ absl::StatusOr<BoundLaw> BoundLaw::Create(const Law& law, const Point& point,
     const auto found = point.numbers.find(covariate.name);
     if (found != point.numbers.end()) {
       value = found->second;
-      if (!std::isfinite(value) || value < covariate.minimum) {
+      const bool missing = value == covariate.missing;
+      if (!missing &&
+          (!std::isfinite(value) || value < covariate.minimum || value > covariate.maximum)) {
         problems.Add(absl::StrCat(law.name, ": ", covariate.name, " = ", observe::ShowNumber(value),
-                                  " is not a number of at least ",
-                                  observe::ShowNumber(covariate.minimum), ", the least it takes"));
+                                  " lies outside what it takes, ",
+                                  observe::ShowNumber(covariate.minimum), " to ",
+                                  observe::ShowNumber(covariate.maximum)));
       }
+    } else if (covariate.name == kQuantized) {
+      value = 1;
+    } else if (std::isfinite(covariate.missing)) {
+      value = covariate.missing;
     } else if (!is_open(covariate.name)) {
       problems.Add(absl::StrCat(law.name, " needs ", covariate.name, " (", covariate.meaning,
                                 "); give ", covariate.name, "=..."));
     }
     bound.covariates_.push_back(value);
-    bound.logs_.push_back(LawPoints::LogOf(std::max(value, 0.0)));
+  }
+  for (size_t c = 0; c < spec.covariates.size(); ++c) {
+    const int with = spec.CovariateIndex(spec.covariates[c].only_with);
+    if (with >= 0 && bound.Missing(with)) bound.covariates_[c] = spec.covariates[c].minimum;
+    bound.logs_.push_back(LawPoints::LogOf(std::max(bound.covariates_[c], 0.0)));
   }
   QATLAS_RETURN_IF_ERROR(problems.ToStatus());
   bound.slots_.assign(spec.parameters.size(), -1);
@@ -81,12 +92,17 @@ absl::StatusOr<BoundLaw> BoundLaw::Create(const Law& law, const Point& point,
     std::vector<std::string> columns;
     bool waits = false;
     for (const LawValue& parameter : law.parameters) {
-      if (parameter.base != static_cast<int>(p)) continue;
+      if (parameter.base != static_cast<int>(p) || parameter.unused) continue;
       seen.insert(parameter.category);
       columns = parameter.split_by;
       for (const std::string& column : columns) waits = waits || is_open(column);
     }
     if (waits) continue;
+    if (seen.empty()) {
+      problems.Add(absl::StrCat(law.name, ": no run of the fit told ", spec.parameters[p].name,
+                                ", on which this point depends"));
+      continue;
+    }
     const std::vector<std::string> known(seen.begin(), seen.end());
     problems.Add(absl::StrCat(law.name, ": ", spec.parameters[p].name, " has one value for each ",
                               absl::StrJoin(columns, ", "), "; this fit knows '",
@@ -96,14 +112,26 @@ absl::StatusOr<BoundLaw> BoundLaw::Create(const Law& law, const Point& point,
   return bound;
 }
 
+bool BoundLaw::Missing(int covariate) const {
+  return covariates_[covariate] == law_->form->Spec().covariates[covariate].missing;
+}
+
 bool BoundLaw::Resolve() {
+  const LawSpec& spec = law_->form->Spec();
   resolved_ = true;
   for (size_t p = 0; p < slots_.size(); ++p) {
     slots_[p] = -1;
+    const int with = spec.CovariateIndex(spec.parameters[p].only_with);
+    const bool needed = with < 0 || !Missing(with);
     int only = -1, count = 0;
     for (size_t i = 0; i < law_->parameters.size(); ++i) {
       const LawValue& parameter = law_->parameters[i];
       if (parameter.base != static_cast<int>(p)) continue;
+      if (!needed) {
+        slots_[p] = static_cast<int>(i);  // whichever: the value does not depend on it
+        break;
+      }
+      if (parameter.unused) continue;
       only = static_cast<int>(i);
       ++count;
       std::vector<std::string> missing;
@@ -152,6 +180,13 @@ double BoundLaw::Value(int draw) const {
                        &result, nullptr, 1);
   if (draw >= 0 && !law_->factors.empty()) result *= law_->factors[draw];
   return std::isnan(result) ? kNone : result;
+}
+
+void Widen(Law* law, const std::string& covariate, double value) {
+  const auto [range, fresh] = law->fitted.insert({covariate, {value, value}});
+  if (fresh) return;
+  range->second.low = std::min(range->second.low, value);
+  range->second.high = std::max(range->second.high, value);
 }
 
 std::vector<std::string> OutsideRange(const Law& law, const Point& point) {

@@ -37,6 +37,7 @@ struct LawValue {
   std::vector<std::string> split_by;  // columns whose texts make the category
   bool log = false;
   int coordinate = -1;  // -1: held
+  bool unused = false;  // no row of the fit depends on it; points that do cannot be answered
 };
 
 // How single runs scatter about the law: in ln(target) where `log`, else in the target.
@@ -102,13 +103,17 @@ absl::StatusOr<Law> LawFromPreset(std::shared_ptr<const LawForm> form, const std
 // The form's values at one point, evaluated often.
 class BoundLaw {
  public:
-  // InvalidArgument, all at once: covariates or categories that the point lacks, values below the
-  // form's least, categories that the fit has not seen. Where the fit has a single category, the
-  // point may leave it out. Covariates listed in `open` are set later.
+  // InvalidArgument, all at once: covariates or categories that the point lacks, values out of the
+  // form's domain, categories that the fit has not seen. Where the fit has a single category, the
+  // point may leave it out. Covariates that may be missing are taken as the form says; `quantized`
+  // is 1 unless the point says otherwise. Covariates listed in `open` are set later.
   static absl::StatusOr<BoundLaw> Create(const Law& law, const Point& point,
                                          const std::vector<std::string>& open = {});
 
   const Law& law() const { return *law_; }
+  const std::vector<double>& covariates() const { return covariates_; }
+  // Of each of the form's parameters: the index into Law::parameters.
+  const std::vector<int>& slots() const { return slots_; }
   // A covariate that the form does not read is passed over. False (and values of NaN from then on)
   // where a parameter is split by this column and the fit has no such category.
   bool Set(const std::string& name, double value);
@@ -118,6 +123,7 @@ class BoundLaw {
 
  private:
   bool Resolve();
+  bool Missing(int covariate) const;  // one that may be, and is
 
   const Law* law_ = nullptr;
   Point point_;
@@ -126,6 +132,8 @@ class BoundLaw {
   bool resolved_ = true;
 };
 
+// Takes a value into the fitted range of a covariate.
+void Widen(Law* law, const std::string& covariate, double value);
 // A sentence for every covariate of the point that lies outside the fitted range.
 std::vector<std::string> OutsideRange(const Law& law, const Point& point);
 

@@ -111,8 +111,8 @@ absl::StatusOr<Law> LawFromFit(const fit::FitResult& fit, const DrawOptions& opt
   law.target = problem.target_name();
   law.rows = problem.rows();
   for (const fit::Parameter& parameter : problem.parameters()) {
-    LawValue value{parameter.name, parameter.base,      parameter.category, {},
-                   parameter.log,  parameter.coordinate};
+    LawValue value{parameter.name, parameter.base,       parameter.category, {},
+                   parameter.log,  parameter.coordinate, parameter.unused};
     const LawParameter& base = spec.parameters[parameter.base];
     const auto per = problem.options().per.find(base.name);
     value.split_by = per == problem.options().per.end() ? base.per : per->second;
@@ -120,9 +120,15 @@ absl::StatusOr<Law> LawFromFit(const fit::FitResult& fit, const DrawOptions& opt
   }
   law.values = fit.values;
   for (size_t c = 0; c < spec.covariates.size(); ++c) {
-    const std::vector<double>& column = problem.points().columns()[c];
-    const auto [low, high] = std::minmax_element(column.begin(), column.end());
-    law.fitted[spec.covariates[c].name] = {*low, *high};
+    // What fills in for rows of full precision is no range that the law was fitted on.
+    const int with = spec.CovariateIndex(spec.covariates[c].only_with);
+    for (int64_t i = 0; i < problem.rows(); ++i) {
+      const double value = problem.points().columns()[c][i];
+      if (value == spec.covariates[c].missing) continue;
+      if (with >= 0 && problem.points().columns()[with][i] == spec.covariates[with].missing)
+        continue;
+      Widen(&law, spec.covariates[c].name, value);
+    }
   }
   law.identifiable = fit.identifiability.identifiable;
   law.reason = fit.identifiability.reason;

@@ -65,7 +65,10 @@ absl::Status ReadParameters(const json& fit, const std::string& file, Law* law) 
     } else {
       parameter.split_by = base.per;
     }
-    const double value = Real(entry, "value");
+    if (const auto unused = entry.find("unused"); unused != entry.end()) {
+      parameter.unused = *unused == true;
+    }
+    const double value = parameter.unused ? base.starts.front() : Real(entry, "value");
     if (!std::isfinite(value) || value < base.lower || value > base.upper) {
       return Wrong(file, absl::StrCat("parameter ", parameter.name, " of '", law->name,
                                       "' has no value within the form's bounds"));
@@ -98,11 +101,8 @@ void ReadRows(const json& fit, Law* law, observe::Table* rows) {
       for (const auto& [name, value] : covariates->items()) {
         if (!value.is_number()) continue;
         const double x = value.get<double>();
-        const auto [range, fresh] = law->fitted.insert({name, {x, x}});
-        if (!fresh) {
-          range->second.low = std::min(range->second.low, x);
-          range->second.high = std::max(range->second.high, x);
-        }
+        const int c = law->form->Spec().CovariateIndex(name);
+        if (c < 0 || x != law->form->Spec().covariates[c].missing) Widen(law, name, x);
         cells.emplace_back(name, x);
       }
     }
@@ -130,12 +130,15 @@ absl::StatusOr<Law> ReadLaw(const json& fit, const std::string& file, const std:
   Law law;
   law.name = name;
   law.source = file;
-  QATLAS_ASSIGN_OR_RETURN(law.form, make(Text(fit, "form").empty() ? name : Text(fit, "form")));
+  const std::string form = Text(fit, "form").empty() ? name : Text(fit, "form");
+  if (form.empty()) return Wrong(file, "it does not name its form");
+  QATLAS_ASSIGN_OR_RETURN(law.form, make(form));
   law.target = Text(fit, "target");
   if (law.target.empty()) law.target = law.form->Spec().target;
   QATLAS_RETURN_IF_ERROR(ReadParameters(fit, file, &law));
   law.rows = Integer(fit, "rows", 0);
-  law.identifiable = fit.value("identifiable", true);
+  const auto identifiable = fit.find("identifiable");
+  law.identifiable = identifiable == fit.end() || *identifiable == true;
   if (const auto id = fit.find("identifiability"); id != fit.end() && id->is_object()) {
     law.reason = Text(*id, "reason");
   }

@@ -19,10 +19,13 @@ constexpr const char* kBits[] = {"weight_bits", "input_bits", "kv_bits", "bits"}
 // What is still unknown of a point after full precision is said.
 Point InFullPrecision(const World& world, Point point, std::vector<std::string>* fixed) {
   if (world.full_precision.numbers.empty() && world.full_precision.texts.empty()) {
-    for (const char* name : kBits) {
-      if (world.loss->form->Spec().CovariateIndex(name) < 0) continue;
-      point.numbers[name] = 16;
-      fixed->push_back(name);
+    for (const LawCovariate& covariate : world.loss->form->Spec().covariates) {
+      const bool bits =
+          std::find(std::begin(kBits), std::end(kBits), covariate.name) != std::end(kBits);
+      if (!bits && covariate.name != kQuantized) continue;
+      // What the form itself takes for a row without quantization.
+      point.numbers[covariate.name] = std::isfinite(covariate.missing) ? covariate.missing : 16;
+      fixed->push_back(covariate.name);
     }
     for (const LawValue& parameter : world.loss->parameters) {
       for (const std::string& column : parameter.split_by) {
@@ -48,6 +51,7 @@ Point InFullPrecision(const World& world, Point point, std::vector<std::string>*
 
 bool KnowsPrecision(const Law& law) {
   if (law.target != kTargetLoss) return false;
+  if (law.form->Spec().CovariateIndex(kQuantized) >= 0) return true;
   for (const char* name : kBits) {
     if (law.form->Spec().CovariateIndex(name) >= 0) return true;
   }

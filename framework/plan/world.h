@@ -21,7 +21,7 @@ struct World {
   const Law* loss = nullptr;
   const Law* delta = nullptr;
   // Where a law of the loss that knows precision stands for full precision. Empty: precision = fp,
-  // and 16 for weight_bits, input_bits and kv_bits.
+  // quantized = 0, and of bits what the form takes for a missing value, or 16.
   Point full_precision;
 };
 
