@@ -45,6 +45,9 @@ int main(int argc, char** argv) {
 #endif
   AddLabVerbs(app, session);
   AddReportVerb(app, session);
+  AddPlanVerb(app, session);
+  AddDesignVerb(app, session);
+  AddPredictVerbs(app, session);
   AddRecipeVerbs(app, session);
   AddPluginVerbs(app, session);
 #ifdef QATLAS_HAS_TRAINING

@@ -56,6 +56,9 @@ void AddPluginVerbs(CLI::App& app, Session& session);
 void AddRecipeVerbs(CLI::App& app, Session& session);
 void AddLabVerbs(CLI::App& app, Session& session);  // fit, compare
 void AddReportVerb(CLI::App& app, Session& session);
+void AddPlanVerb(CLI::App& app, Session& session);
+void AddDesignVerb(CLI::App& app, Session& session);
+void AddPredictVerbs(CLI::App& app, Session& session);  // predict, score
 void AddDoctorVerb(CLI::App& app, Session& session);
 #ifdef QATLAS_HAS_TRAINING
 void AddRunVerbs(CLI::App& app, Session& session);    // run, status
