@@ -37,18 +37,6 @@ void NeedPositive(const FormulaNode& node, std::set<std::string>* names) {
   for (const FormulaNode& operand : node.operands) NeedPositive(operand, names);
 }
 
-// Typical values, where no table says which.
-std::pair<double, double> Typical(const std::string& covariate) {
-  if (covariate == "N" || covariate == "N_total") return {1e7, 1e10};
-  if (covariate == "D") return {1e9, 1e12};
-  if (covariate == "G") return {16, 512};
-  if (covariate == "qat_fraction") return {.05, 1};
-  if (covariate == "flops") return {1e17, 1e22};
-  if (covariate == kQuantized) return {0, 1};
-  if (covariate.size() > 5 && covariate.substr(covariate.size() - 5) == "_bits") return {2, 8};
-  return {1, 100};
-}
-
 enum class Role { kLinear, kExponent, kScale };
 
 struct Guess {
@@ -83,6 +71,7 @@ class Guesser {
     }
     FindExponents(text_.root);
     FindLinear();
+    FindSigns();
     for (int p = 0; p < Count(); ++p) spec_.parameters.push_back(Parameter(p));
     PlaceScales();
     Tell(assumptions);
@@ -147,8 +136,20 @@ class Guesser {
       if (std::none_of(chosen.begin(), chosen.end(), [&](int q) { return clash(p, q); })) {
         chosen.push_back(p);
         guesses_[p].role = Role::kLinear;
-        guesses_[p].positive = PositiveCoefficient(p);
       }
+    }
+  }
+  // Signs of coefficients, with scales known to be above 0.
+  void FindSigns() {
+    std::vector<bool> positive;
+    for (const Guess& guess : guesses_) positive.push_back(guess.role == Role::kScale);
+    FormulaGraph graph(Minimum(), positive);
+    const auto root = BuildFormula(text_, covariates_, names_, &graph);
+    if (!root.ok()) return;  // It was built before.
+    const std::vector<int> derivatives = graph.Derivatives(*root, Count());
+    for (int p = 0; p < Count(); ++p) {
+      if (guesses_[p].role != Role::kLinear) continue;
+      guesses_[p].positive = PositiveCoefficient(p, derivatives[p], &graph);
     }
   }
   bool Constant(int p) const {
@@ -162,11 +163,11 @@ class Guesser {
   }
   // The constant of a loss, and what multiplies a power or an exponential: people write the sign
   // into the formula.
-  bool PositiveCoefficient(int p) {
+  bool PositiveCoefficient(int p, int derivative, FormulaGraph* graph) const {
     if (Constant(p)) return spec_.target == kTargetLoss && Count() > 1;
-    if (graph_.node(derivatives_[p]).parameters == 0) return false;
-    return graph_.node(derivatives_[p]).not_negative ||
-           graph_.node(graph_.Negate(derivatives_[p])).not_negative;
+    if (graph->node(derivative).parameters == 0) return false;
+    return graph->node(derivative).not_negative ||
+           graph->node(graph->Negate(derivative)).not_negative;
   }
 
   LawParameter Parameter(int p) const {
@@ -216,7 +217,8 @@ class Guesser {
     std::vector<std::vector<double>> columns;
     for (size_t c = 0; c < covariates_.size(); ++c) {
       const auto known = options_.ranges.find(covariates_[c]);
-      auto [low, high] = known != options_.ranges.end() ? known->second : Typical(covariates_[c]);
+      auto [low, high] =
+          known != options_.ranges.end() ? known->second : TypicalRange(covariates_[c]);
       low = std::max(low, spec_.covariates[c].minimum);
       high = std::max(high, low);
       std::vector<double>& column = columns.emplace_back();
@@ -331,6 +333,17 @@ class Guesser {
 };
 
 }  // namespace
+
+std::pair<double, double> TypicalRange(const std::string& covariate) {
+  if (covariate == "N" || covariate == "N_total") return {1e7, 1e10};
+  if (covariate == "D") return {1e9, 1e12};
+  if (covariate == "G") return {16, 512};
+  if (covariate == "qat_fraction") return {.05, 1};
+  if (covariate == "flops") return {1e17, 1e22};
+  if (covariate == kQuantized) return {0, 1};
+  if (covariate.size() > 5 && covariate.substr(covariate.size() - 5) == "_bits") return {2, 8};
+  return {1, 100};
+}
 
 std::vector<LawCovariate> GuessCovariates(const FormulaText& text,
                                           const std::vector<std::string>& names) {

@@ -3,6 +3,7 @@
 #define QATLAS_FRAMEWORK_FORMS_FORMULA_GUESS_H_
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/status/status.h>
@@ -16,6 +17,9 @@ namespace qatlas::forms {
 // logarithm is taken, a power of unknown sign, or a quotient; 1 for G.
 std::vector<LawCovariate> GuessCovariates(const FormulaText& text,
                                           const std::vector<std::string>& names);
+
+// What a covariate ranges over where no table says it.
+std::pair<double, double> TypicalRange(const std::string& covariate);
 
 // Fills spec->parameters (names, roles, bounds, starts, linear, log) for spec->covariates, and says
 // what was assumed. Parameters are

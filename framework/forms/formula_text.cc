@@ -113,6 +113,9 @@ class Parser {
       }
     }
     formula.right = std::string(absl::StripAsciiWhitespace(text_.substr(right)));
+    std::replace_if(
+        formula.right.begin(), formula.right.end(),
+        [](char c) { return absl::ascii_isspace(static_cast<unsigned char>(c)); }, ' ');
     auto root = Sum();
     if (!root.has_value()) return status_;
     if (Peek().type != Token::Type::kEnd) {

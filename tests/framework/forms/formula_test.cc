@@ -321,6 +321,13 @@ TEST(Formula, PlacesScalesWhereTheDataRespond) {
                           [](double start) { return start > 1 && start < 20; }));
 }
 
+TEST(Formula, SeesTheSignOfCoefficientsThroughScales) {
+  const FormulaLaw law = Make("L = E + k*D^-b * tanh(c*weight_bits) - m*exp(-weight_bits/g) + n*D");
+  EXPECT_TRUE(Parameter(law, "k").log);
+  EXPECT_TRUE(Parameter(law, "m").log);
+  EXPECT_FALSE(Parameter(law, "n").log);
+}
+
 TEST(Formula, TakesWhatIsDeclared) {
   FormulaOptions options;
   options.start["E"] = {-2, 1};
