@@ -4,6 +4,7 @@
 #define QATLAS_TESTS_FRAMEWORK_FIT_COVERAGE_H_
 
 #include <cmath>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ struct CoverageCase {
            std::to_string(noise * 100).substr(0, 4) + "%" + (heavy ? ", heavy tails" : "");
   }
 };
+
+// What GoogleTest names a case by.
+inline void PrintTo(const CoverageCase& of, std::ostream* out) { *out << of.Name(); }
 
 // Every case that the default intervals are held to.
 inline std::vector<CoverageCase> CoverageCases() {

@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr int kDataSets = 200;
+constexpr int kDataSets = 100;
 const std::vector<double> kTruth(std::begin(kBesiroglu), std::end(kBesiroglu));
 
 observe::Table Runs(const std::vector<double>& n, const std::vector<double>& d) {
