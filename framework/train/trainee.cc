@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "framework/train/checkpoint.h"
+#include "framework/train/foreign.h"
 #include "qatlas/check.h"
 
 namespace qatlas::train {
@@ -65,8 +66,11 @@ absl::StatusOr<std::unique_ptr<Trainee>> MakeTrainee(const recipe::SegmentSpec& 
 
   CheckpointInfo info;
   if (start.file != nullptr) {
-    QATLAS_RETURN_IF_ERROR(LoadModel(*start.file, start.foreign, *trainee->model));
-    if (!start.foreign) {
+    if (start.foreign) {
+      QATLAS_RETURN_IF_ERROR(
+          LoadForeign(*start.file, trainee->builder->ForeignLayouts(), *trainee->model));
+    } else {
+      QATLAS_RETURN_IF_ERROR(LoadModel(*start.file, /*foreign=*/false, *trainee->model));
       QATLAS_ASSIGN_OR_RETURN(info, ReadCheckpointInfo(*start.file));
     }
   }

@@ -42,8 +42,8 @@ int64_t TrajectoryEnd(const recipe::Trajectory& trajectory);
 // Where weights come from.
 struct Start {
   std::shared_ptr<const SafetensorsFile> file;  // null: initial values
-  // A file of somebody else's: tensors by the model's parameter names, with or without "model."
-  // before them; other floating-point dtypes are converted.
+  // A file of somebody else's (foreign.h): tensors by the model's parameter names, with or without
+  // "model." before them, or in a layout that the model builder knows.
   bool foreign = false;
 };
 

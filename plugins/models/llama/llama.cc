@@ -3,6 +3,7 @@
 #include <qatlas/check.h>
 
 #include <iterator>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "model.h"
@@ -83,6 +84,35 @@ ModelCounts LlamaBuilder::Counts(int64_t sequence_length) const {
   counts.forward_flops_per_token =
       2 * static_cast<double>(counts.block_linears + c.vocabulary * c.width) + attention;
   return counts;
+}
+
+std::vector<ForeignLayout> LlamaBuilder::ForeignLayouts() const {
+  ForeignLayout layout;
+  layout.name = "Hugging Face's Llama";
+  layout.ignored = {".rotary_emb.inv_freq"};
+  auto add = [&layout](std::string parameter, std::vector<ForeignTensor> tensors) {
+    layout.parameters.push_back({std::move(parameter), std::move(tensors), {}});
+  };
+  const Config& c = config_;
+  const int64_t kv_rows = c.kv_heads * c.head_size();
+  add("embedding.weight", {{"model.embed_tokens.weight", c.vocabulary}});
+  if (c.tied) layout.parameters.back().same = {"lm_head.weight"};
+  for (int64_t i = 0; i < c.layers; ++i) {
+    const std::string block = absl::StrCat("model.layers.", i, ".");
+    add(absl::StrCat(i, ".attention_norm.weight"), {{block + "input_layernorm.weight", c.width}});
+    add(absl::StrCat(i, ".qkv.weight"), {{block + "self_attn.q_proj.weight", c.width},
+                                         {block + "self_attn.k_proj.weight", kv_rows},
+                                         {block + "self_attn.v_proj.weight", kv_rows}});
+    add(absl::StrCat(i, ".o.weight"), {{block + "self_attn.o_proj.weight", c.width}});
+    add(absl::StrCat(i, ".ffn_norm.weight"),
+        {{block + "post_attention_layernorm.weight", c.width}});
+    add(absl::StrCat(i, ".fc1.weight"),
+        {{block + "mlp.gate_proj.weight", c.ffn}, {block + "mlp.up_proj.weight", c.ffn}});
+    add(absl::StrCat(i, ".fc2.weight"), {{block + "mlp.down_proj.weight", c.width}});
+  }
+  add("norm.weight", {{"model.norm.weight", c.width}});
+  if (!c.tied) add("head.weight", {{"lm_head.weight", c.vocabulary}});
+  return {layout};
 }
 
 absl::StatusOr<std::unique_ptr<Model>> LlamaBuilder::Build(const BuildContext& context) const {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace qatlas::llama {
 
@@ -48,6 +49,10 @@ class LlamaBuilder final : public ModelBuilder {
   ModelCounts Counts(int64_t sequence_length) const override;
   int64_t VocabularySize() const override { return config_.vocabulary; }
   absl::StatusOr<std::unique_ptr<Model>> Build(const BuildContext& context) const override;
+
+  // Names of Hugging Face's LlamaForCausalLM (transformers, models/llama). Its rotary embedding
+  // pairs feature i with i + head_size / 2 as ours does, so rows keep their order.
+  std::vector<ForeignLayout> ForeignLayouts() const override;
 
   const Config& config() const { return config_; }
 

@@ -59,6 +59,28 @@ class Model {
   virtual std::vector<QuantizableLinear*> Linears() = 0;
 };
 
+// How another program's checkpoint names what this model is made of.
+struct ForeignTensor {
+  std::string name;
+  int64_t rows = 0;  // of the parameter that it makes up
+};
+struct ForeignParameter {
+  std::string parameter;               // of Model::Parameters()
+  std::vector<ForeignTensor> tensors;  // of the file, their rows one below the other
+  // Tensors of the file, where it has them, that must be equal to the parameter: a tied head that
+  // is written out.
+  std::vector<std::string> same;
+};
+
+// A file is taken to have this layout when it has the first tensor of the first parameter.
+struct ForeignLayout {
+  std::string name;  // "Hugging Face's Llama", for messages
+  std::vector<ForeignParameter> parameters;
+  // Endings of names that carry nothing, such as buffers that can be computed. Any other tensor
+  // that no parameter takes is an error: the file is of another model.
+  std::vector<std::string> ignored;
+};
+
 class ModelBuilder {
  public:
   static constexpr int kKind = QATLAS_KIND_MODEL;
@@ -71,6 +93,8 @@ class ModelBuilder {
   // Initial values depend on the seed and each parameter's name alone, not on the order of
   // creation.
   virtual absl::StatusOr<std::unique_ptr<Model>> Build(const BuildContext& context) const = 0;
+  // Layouts besides the model's own names in which somebody else's checkpoint may come.
+  virtual std::vector<ForeignLayout> ForeignLayouts() const { return {}; }
 };
 
 }  // namespace qatlas
