@@ -55,8 +55,8 @@ std::string Hash(const std::string& text) {
 }  // namespace
 
 std::string Trajectory::Identity() const {
-  Canonical canonical("trajectory 1");
-  canonical.Use("model", model);
+  Canonical canonical("trajectory 2");
+  canonical.Int("numerics", kTrainingNumerics).Text("libtorch", libtorch).Use("model", model);
   for (const ResolvedRule& rule : rules) {
     canonical.Text("sites", rule.sites).Use("quantizer", rule.quantizer);
   }
@@ -64,7 +64,6 @@ std::string Trajectory::Identity() const {
       .Int("sequence_length", sequence_length)
       .Int("batch_sequences", batch_sequences)
       .Int("micro_batch_sequences", micro_batch_sequences)
-      .Bool("allow_epochs", allow_epochs)
       .Float("peak_learning_rate", peak_learning_rate);
   for (const SchedulePiece& piece : schedule) {
     canonical.Int("shape", static_cast<int64_t>(piece.shape))

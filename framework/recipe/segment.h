@@ -19,6 +19,10 @@
 
 namespace qatlas::recipe {
 
+// Raised when the worker's own arithmetic changes (kernels, optimizer, order of tokens, initial
+// values): what was trained before is then trained again. Components have numbers of their own.
+inline constexpr int kTrainingNumerics = 1;
+
 // A component with every one of its options set.
 struct ComponentUse {
   std::string component;  // name, such as "llama"
@@ -73,7 +77,7 @@ struct Trajectory {
   int64_t sequence_length = 256;      // tokens
   int64_t batch_sequences = 8;        // sequences of one optimizer step, accumulation included
   int64_t micro_batch_sequences = 8;  // sequences of one forward pass; divides batch_sequences
-  bool allow_epochs = false;
+  bool allow_epochs = false;  // whether it may be trained, not what comes out: no part of identity
   double peak_learning_rate = 1e-3;
   std::vector<SchedulePiece> schedule;
   OptimizerSettings optimizer;
@@ -83,6 +87,7 @@ struct Trajectory {
   int threads = 1;                 // of the worker
   std::string device = "cpu";      // "cpu" or "cuda"
   std::string isa;                 // "avx512", "avx2", "portable", or the GPU's architecture
+  std::string libtorch;            // its version: matrix products and their sums are LibTorch's
   // Where the state at `start_step` comes from: "" for initial values; the identity of a parent
   // state; or "file:<sha256>" for a foreign checkpoint.
   std::string start;
@@ -91,7 +96,8 @@ struct Trajectory {
 
   nlohmann::json ToJson() const;
   static absl::StatusOr<Trajectory> FromJson(const nlohmann::json& json);
-  // SHA-256 over a canonical text of all fields, 16 bytes as hex.
+  // SHA-256 over a canonical text of kTrainingNumerics and all fields but allow_epochs, 16 bytes as
+  // hex.
   std::string Identity() const;
 };
 

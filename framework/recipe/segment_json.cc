@@ -204,6 +204,7 @@ json Trajectory::ToJson() const {
           {"threads", threads},
           {"device", device},
           {"isa", isa},
+          {"libtorch", libtorch},
           {"start", start},
           {"start_step", start_step},
           {"carry_optimizer", carry_optimizer}};
@@ -237,6 +238,8 @@ absl::StatusOr<Trajectory> Trajectory::FromJson(const json& from) {
   reader.Read("threads", &result.threads);
   reader.Read("device", &result.device);
   reader.Read("isa", &result.isa);
+  // Written since identities hold it.
+  if (reader.OptionalField("libtorch") != nullptr) reader.Read("libtorch", &result.libtorch);
   reader.Read("start", &result.start);
   reader.Read("start_step", &result.start_step);
   reader.Read("carry_optimizer", &result.carry_optimizer);

@@ -55,7 +55,7 @@ std::string Key(const recipe::SegmentSpec& spec, const std::string& worker,
                 const std::string& plugins) {
   nlohmann::json trajectory = spec.trajectory.ToJson();
   for (const char* key : {"data", "schedule", "peak_learning_rate", "seed", "start", "start_step",
-                          "allow_epochs", "carry_optimizer"}) {
+                          "allow_epochs", "carry_optimizer", "libtorch"}) {
     trajectory.erase(key);
   }
   std::error_code error;

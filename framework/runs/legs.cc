@@ -132,6 +132,7 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
     trajectory.threads = training.threads;
     trajectory.device = context.machine.device;
     trajectory.isa = context.machine.isa;
+    trajectory.libtorch = context.machine.libtorch;
     trajectory.start_step = begin;
     if (!legs.empty()) {
       trajectory.start = recipe::StateIdentity(legs.back().trajectory, legs.back().end);

@@ -39,15 +39,6 @@ std::string CpuIsa() {
   return "portable";
 }
 
-// AMX-BF16 (leaf 7.0, EDX bit 22) or AVX512-BF16 (leaf 7.1, EAX bit 5).
-bool CpuHasBf16Units() {
-  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
-  if ((edx >> 22 & 1) != 0) return true;
-  if (eax < 1 || __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) == 0) return false;
-  return (eax >> 5 & 1) != 0;
-}
-
 // "sm_90" of the first GPU; "" where there is none.
 std::string GpuArchitecture() {
   FILE* pipe = popen("nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null", "r");
@@ -88,8 +79,22 @@ void ForEachCgroup(const std::string& file, Visit visit) {
 
 }  // namespace
 
+// AMX-BF16 is leaf 7.0, EDX bit 22; AVX512-BF16 leaf 7.1, EAX bit 5.
+bool CpuHasBf16Units() {
+  unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
+  if (__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx) == 0) return false;
+  if ((edx >> 22 & 1) != 0) return true;
+  if (eax < 1 || __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) == 0) return false;
+  return (eax >> 5 & 1) != 0;
+}
+
+std::string AutoPrecision(const std::string& device, const std::string& isa, bool bf16_units) {
+  return device == "cuda" || (bf16_units && isa == "avx512") ? "bf16" : "fp32";
+}
+
 absl::StatusOr<Machine> ResolveMachine(const std::string& device, const std::string& precision) {
   Machine machine;
+  machine.libtorch = QATLAS_TORCH_VERSION;
   std::string gpu;
   if (device == "cuda" || device == "auto") gpu = GpuArchitecture();
   if (device == "cuda" || (device == "auto" && !gpu.empty())) {
@@ -107,7 +112,7 @@ absl::StatusOr<Machine> ResolveMachine(const std::string& device, const std::str
         absl::StrCat("device \"", device, "\": must be \"cpu\", \"cuda\" or \"auto\""));
   }
   if (precision == "auto") {
-    machine.precision = machine.device == "cuda" || CpuHasBf16Units() ? "bf16" : "fp32";
+    machine.precision = AutoPrecision(machine.device, machine.isa, CpuHasBf16Units());
   } else if (precision == "fp32" || precision == "bf16") {
     machine.precision = precision;
   } else {

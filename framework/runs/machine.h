@@ -16,14 +16,21 @@ struct Machine {
   std::string device = "cpu";      // "cpu" or "cuda"
   std::string isa;                 // "avx512", "avx2", "portable"; on a GPU "sm_90" and the like
   std::string precision = "fp32";  // compute dtype: "fp32" or "bf16"
+  std::string libtorch;            // version that the worker was built with
 };
 
 // device: "cpu", "cuda" or "auto" (cuda where `nvidia-smi` names a GPU). precision: "fp32", "bf16"
-// or "auto": bf16 on a GPU and on a CPU with BF16 matrix units (AMX-BF16 or AVX512-BF16), fp32 on
-// any other CPU, where it is the faster of the two. The instruction set is the one that the kernels
-// choose, QATLAS_ISA included. InvalidArgument for another name, FailedPrecondition for a GPU that
+// or "auto": AutoPrecision(). The instruction set is the one that the kernels choose, QATLAS_ISA
+// included. InvalidArgument for another name, FailedPrecondition for a GPU that
 // is not there.
 absl::StatusOr<Machine> ResolveMachine(const std::string& device, const std::string& precision);
+
+// bf16 on a GPU, and on a CPU with BF16 matrix units where the instruction set is "avx512": a lower
+// one was chosen so that machines without such units give the same numbers. fp32 on any other CPU,
+// where it is the faster of the two.
+std::string AutoPrecision(const std::string& device, const std::string& isa, bool bf16_units);
+// Whether this CPU has AMX-BF16 or AVX512-BF16.
+bool CpuHasBf16Units();
 
 // Cores that this process may use: its affinity mask, cut by a cgroup's quota. At least 1.
 int UsableCores();

@@ -137,11 +137,14 @@ absl::Status WriteStudyPlan(const Plan& plan, const Store& store) {
                     {"baseline", run.baseline < 0 ? "" : plan.runs[run.baseline].name},
                     {"segments", RunPath(plan, run)}});
   }
-  const nlohmann::ordered_json json = {
-      {"recipe", plan.recipe.name},          {"data", plan.data.identity},
-      {"device", plan.machine.device},       {"isa", plan.machine.isa},
-      {"precision", plan.machine.precision}, {"runs", std::move(runs)},
-      {"segments", std::move(segments)}};
+  const nlohmann::ordered_json json = {{"recipe", plan.recipe.name},
+                                       {"data", plan.data.identity},
+                                       {"device", plan.machine.device},
+                                       {"isa", plan.machine.isa},
+                                       {"precision", plan.machine.precision},
+                                       {"libtorch", plan.machine.libtorch},
+                                       {"runs", std::move(runs)},
+                                       {"segments", std::move(segments)}};
   const std::string text = json.dump(2) + "\n";
   QATLAS_RETURN_IF_ERROR(KeepPlan(folder, text));
   return observe::WriteFileAtomically((folder / kPlanFile).string(), text);

@@ -93,6 +93,11 @@ std::string CpuName() {
 }  // namespace
 
 absl::Status SetUpPlatform(const recipe::Trajectory& trajectory) {
+  if (!trajectory.libtorch.empty() && trajectory.libtorch != QATLAS_TORCH_VERSION) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the segment was planned for LibTorch ", trajectory.libtorch, ", this worker has ",
+        QATLAS_TORCH_VERSION, "; use programs of one build, and plan it again"));
+  }
   if (trajectory.threads < 1) {
     return absl::InvalidArgumentError(absl::StrCat("threads is ", trajectory.threads));
   }

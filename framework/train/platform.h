@@ -13,8 +13,9 @@
 namespace qatlas::train {
 
 // Sets threads, instruction set, determinism and flushing of denormals as the trajectory says,
-// before anything is computed. Errors: an instruction set that this machine lacks; a CUDA device
-// that is not there (opens libtorch_cuda.so beside libtorch_cpu.so first).
+// before anything is computed. Errors: a trajectory planned for another LibTorch; an instruction
+// set that this machine lacks; a CUDA device that is not there (opens libtorch_cuda.so beside
+// libtorch_cpu.so first).
 absl::Status SetUpPlatform(const recipe::Trajectory& trajectory);
 
 // FP32 or BF16 GFLOP/s of a matrix product of 512 by 512 by 2048 on the device, over about 40 ms.

@@ -14,8 +14,9 @@ class LegsTest : public RunsTest {
   static std::vector<Leg> Legs(const recipe::ResolvedRecipe& recipe,
                                const recipe::RunRequest& run) {
     absl::StatusOr<std::vector<Leg>> legs =
-        MakeLegs(recipe, run, {Machine{"cpu", "portable", "fp32"}, "data", ""});
+        MakeLegs(recipe, run, {Machine{"cpu", "portable", "fp32", "2.11.0"}, "data", ""});
     EXPECT_TRUE(legs.ok()) << legs.status();
+    for (const Leg& leg : *legs) EXPECT_EQ(leg.trajectory.libtorch, "2.11.0");
     return legs.ok() ? *legs : std::vector<Leg>();
   }
   static recipe::RunRequest Run(int64_t steps, int scheme, recipe::QatStart::Kind kind,

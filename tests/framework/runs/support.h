@@ -99,7 +99,7 @@ class RunsTest : public ::testing::Test {
 
   static PlanOptions Planning() {
     PlanOptions options;
-    options.machine = Machine{"cpu", "portable", "fp32"};
+    options.machine = Machine{"cpu", "portable", "fp32", "2.11.0"};
     options.describe_options.worker = QATLAS_FAKE_WORKER;
     return options;
   }

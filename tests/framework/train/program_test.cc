@@ -6,8 +6,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
@@ -17,6 +19,7 @@
 #include "framework/data/source.h"
 #include "framework/plugin/catalog.h"
 #include "framework/plugin/options.h"
+#include "framework/train/safetensors.h"
 #include "gtest/gtest.h"
 #include "tests/framework/train/tiny.h"
 
@@ -33,9 +36,10 @@ struct Ended {
   std::string errors;
 };
 
-// Runs the program; after `kill_after` (if positive) it gets `signal`.
+// Runs the program; after `kill_after` (if positive), and when `ready` says so, it gets `signal`.
 Ended Start(const ScratchFolder& folder, const std::vector<std::string>& arguments,
-            std::chrono::milliseconds kill_after = {}, int signal = SIGKILL) {
+            std::chrono::milliseconds kill_after = {}, int signal = SIGKILL,
+            const std::function<bool()>& ready = {}) {
   const fs::path out = folder / "stdout", errors = folder / "stderr";
   const pid_t pid = ::fork();
   if (pid == 0) {
@@ -51,6 +55,9 @@ Ended Start(const ScratchFolder& folder, const std::vector<std::string>& argumen
   }
   if (kill_after.count() > 0) {
     std::this_thread::sleep_for(kill_after);
+    for (int i = 0; ready && !ready() && i < 60000; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
     ::kill(pid, signal);
   }
   int status = 0;
@@ -60,6 +67,18 @@ Ended Start(const ScratchFolder& folder, const std::vector<std::string>& argumen
   ended.output = Bytes(out);
   ended.errors = Bytes(errors);
   return ended;
+}
+
+// Trains and sends the signal as soon as a state was saved.
+Ended KillAfterASave(const ScratchFolder& folder, const fs::path& segment, int signal) {
+  const fs::path resume = segment / "resume.safetensors";
+  std::error_code absent;
+  const auto before = fs::last_write_time(resume, absent);
+  return Start(folder, {"run", segment}, std::chrono::milliseconds(1), signal, [&] {
+    std::error_code error;
+    const auto now = fs::last_write_time(resume, error);
+    return !error && (absent || now != before);
+  });
 }
 
 // A component with all of its options, as `qatlas` writes it into a segment.
@@ -158,6 +177,132 @@ TEST(ProgramTest, KilledAtAnyMomentItEndsWithTheSameBytes) {
   EXPECT_GT(nlohmann::json::parse(bench.output)["tokens_per_second"].get<double>(), 0);
 }
 
+// One after the other, all losses of metrics.jsonl.
+std::vector<double> Losses(const fs::path& file) {
+  std::istringstream lines(Bytes(file));
+  std::vector<double> losses;
+  for (std::string line; std::getline(lines, line);) {
+    losses.push_back(nlohmann::json::parse(line)["loss"]);
+  }
+  return losses;
+}
+
+TEST(ProgramTest, TrainsInBf16WithMasterWeightsInFp32) {
+  ScratchFolder folder;
+  recipe::SegmentSpec spec = Spec(folder, 60);
+  spec.trajectory.precision = "bf16";
+  spec.trajectory.peak_learning_rate = 1e-2;
+  spec.trajectory.libtorch = QATLAS_TORCH_VERSION;
+  WriteSpec(folder / "whole", spec);
+  const Ended whole = Start(folder, {"run", folder / "whole"});
+  ASSERT_EQ(whole.exit_code, 0) << whole.errors;
+  const std::vector<double> losses = Losses(folder / "whole/metrics.jsonl");
+  ASSERT_EQ(losses.size(), 60u);
+  EXPECT_NEAR(losses.front(), std::log(64.0), .1);
+  EXPECT_LT(losses.back(), losses.front() - .2);
+  // It does compute in BF16: the same in FP32 is near, and not equal.
+  recipe::SegmentSpec wide = spec;
+  wide.trajectory.precision = "fp32";
+  WriteSpec(folder / "wide", wide);
+  ASSERT_EQ(Start(folder, {"run", folder / "wide"}).exit_code, 0);
+  const std::vector<double> others = Losses(folder / "wide/metrics.jsonl");
+  EXPECT_NE(losses, others);
+  EXPECT_NEAR(losses.back(), others.back(), .1);
+  auto file = *SafetensorsFile::Open(folder / "whole/checkpoint.safetensors");
+  bool fine = false;  // some weight has digits that BF16 has not
+  for (const std::string& name : file->Names()) {
+    const at::Tensor tensor = *file->Read(name);
+    if (!absl::StartsWith(name, "model.") && !absl::StartsWith(name, "adam.")) continue;
+    EXPECT_EQ(tensor.scalar_type(), at::kFloat) << name;
+    fine |= !at::equal(tensor, tensor.to(at::kBFloat16).to(at::kFloat));
+  }
+  EXPECT_TRUE(fine);
+
+  // Killed on the way and asked to stop, it ends with the same bytes.
+  WriteSpec(folder / "killed", spec);
+  for (const int signal : {SIGKILL, SIGTERM, SIGKILL}) {
+    const Ended ended = KillAfterASave(folder, folder / "killed", signal);
+    EXPECT_EQ(ended.exit_code, signal == SIGTERM ? 75 : -1) << ended.errors;
+  }
+  const Ended last = Start(folder, {"run", folder / "killed"});
+  ASSERT_EQ(last.exit_code, 0) << last.errors;
+  for (const char* name :
+       {"result.json", "sites.json", "metrics.jsonl", "checkpoint.safetensors"}) {
+    EXPECT_EQ(Bytes(folder / "whole" / name), Bytes(folder / "killed" / name)) << name;
+  }
+}
+
+TEST(ProgramTest, AnotherLibTorchIsRefused) {
+  ScratchFolder folder;
+  recipe::SegmentSpec spec = Spec(folder, 4);
+  spec.trajectory.libtorch = "2.99.0";
+  WriteSpec(folder / "other", spec);
+  const Ended other = Start(folder, {"run", folder / "other"});
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_TRUE(absl::StrContains(other.errors, "planned for LibTorch 2.99.0, this worker has"))
+      << other.errors;
+}
+
+// A trained model written as Hugging Face's Llama names its tensors.
+void WriteAsHuggingFace(const fs::path& checkpoint, const fs::path& path, int64_t kv_rows) {
+  auto file = *SafetensorsFile::Open(checkpoint);
+  const auto read = [&](const std::string& name) { return file->Read("model." + name)->clone(); };
+  std::vector<NamedTensor> tensors = {{"model.embed_tokens.weight", read("embedding.weight")},
+                                      {"model.norm.weight", read("norm.weight")},
+                                      {"lm_head.weight", read("head.weight")}};
+  for (const std::string block : {"0", "1"}) {
+    const std::string name = "model.layers." + block + ".";
+    const at::Tensor qkv = read(block + ".qkv.weight"), fc1 = read(block + ".fc1.weight");
+    const int64_t q_rows = qkv.size(0) - 2 * kv_rows, ffn = fc1.size(0) / 2;
+    tensors.push_back({name + "self_attn.q_proj.weight", qkv.slice(0, 0, q_rows)});
+    tensors.push_back({name + "self_attn.k_proj.weight", qkv.slice(0, q_rows, q_rows + kv_rows)});
+    tensors.push_back({name + "self_attn.v_proj.weight", qkv.slice(0, q_rows + kv_rows)});
+    tensors.push_back({name + "self_attn.o_proj.weight", read(block + ".o.weight")});
+    tensors.push_back({name + "mlp.gate_proj.weight", fc1.slice(0, 0, ffn)});
+    tensors.push_back({name + "mlp.up_proj.weight", fc1.slice(0, ffn)});
+    tensors.push_back({name + "mlp.down_proj.weight", read(block + ".fc2.weight")});
+    tensors.push_back({name + "input_layernorm.weight", read(block + ".attention_norm.weight")});
+    tensors.push_back({name + "post_attention_layernorm.weight", read(block + ".ffn_norm.weight")});
+  }
+  ASSERT_TRUE(WriteSafetensors(path, tensors, {{"format", "pt"}}).ok());
+}
+
+TEST(ProgramTest, StartsFromACheckpointInHuggingFacesNames) {
+  ScratchFolder folder;
+  recipe::SegmentSpec spec = Spec(folder, 20);
+  spec.trajectory.rules.clear();
+  WriteSpec(folder / "trained", spec);
+  ASSERT_EQ(Start(folder, {"run", folder / "trained"}).exit_code, 0);
+  WriteAsHuggingFace(folder / "trained/checkpoint.safetensors", folder / "llama.safetensors", 32);
+  spec.trajectory.start = "file:llama";
+  spec.trajectory.schedule.clear();
+  spec.end_step = 0;
+  spec.start_is_foreign = true;
+  spec.start_checkpoint = folder / "llama.safetensors";
+  WriteSpec(folder / "foreign", spec);
+  const Ended foreign = Start(folder, {"run", folder / "foreign"});
+  ASSERT_EQ(foreign.exit_code, 0) << foreign.errors;
+  EXPECT_EQ(nlohmann::json::parse(Bytes(folder / "trained/result.json"))["validation"],
+            nlohmann::json::parse(Bytes(folder / "foreign/result.json"))["validation"]);
+  // A model of another shape says which tensor does not fit.
+  spec.trajectory.model = Use(QATLAS_KIND_MODEL, "llama",
+                              {{{"layers", int64_t{1}},
+                                {"width", int64_t{32}},
+                                {"ffn", int64_t{64}},
+                                {"heads", int64_t{2}},
+                                {"kv_heads", int64_t{1}},
+                                {"vocabulary", int64_t{64}}}});
+  WriteSpec(folder / "misfit", spec);
+  const Ended misfit = Start(folder, {"run", folder / "misfit"});
+  EXPECT_EQ(misfit.exit_code, 3);
+  EXPECT_TRUE(absl::StrContains(
+      misfit.errors,
+      "'model.layers.0.self_attn.k_proj.weight' has shape [32, 32], [16, 32] is needed"))
+      << misfit.errors;
+  EXPECT_TRUE(absl::StrContains(misfit.errors, "no place for 'model.layers.1.input_layernorm"))
+      << misfit.errors;
+}
+
 TEST(ProgramTest, SaysItsVersionsInOneLine) {
   ScratchFolder folder;
   const Ended version = Start(folder, {"--version"});
@@ -227,7 +372,11 @@ TEST(ProgramTest, SaysWhatIsWrongAndEndsAccordingly) {
   spec.trajectory.device = "cuda";
   WriteSpec(folder / "cuda", spec);
   const Ended cuda = Start(folder, {"run", folder / "cuda"});
-  if (cuda.exit_code != 4) {
+  if (fs::exists("/dev/nvidiactl")) {
+    // It trains there, and fails as it did on the CPU.
+    EXPECT_EQ(cuda.exit_code, 4) << cuda.errors;
+    EXPECT_EQ(nlohmann::json::parse(Bytes(folder / "cuda/failed.json"))["kind"], "nan");
+  } else {
     EXPECT_EQ(cuda.exit_code, 3);
     EXPECT_TRUE(absl::StrContains(cuda.errors, "device 'cuda'")) << cuda.errors;
   }
