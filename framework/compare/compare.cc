@@ -3,166 +3,80 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <map>
-#include <numeric>
-#include <set>
 #include <utility>
 
 #include <absl/strings/str_cat.h>
-#include <absl/strings/str_join.h>
 #include <qatlas/check.h>
 
+#include "framework/compare/extrapolation.h"
 #include "framework/compare/held_out.h"
+#include "framework/compare/nested.h"
+#include "framework/compare/paired.h"
+#include "framework/compare/pose.h"
+#include "framework/compare/robustness.h"
 #include "framework/compare/verdict.h"
-#include "framework/fit/stats.h"
+#include "framework/compare/win_map.h"
 
 namespace qatlas::compare {
 namespace {
 
-absl::Status CheckCandidates(const std::vector<Candidate>& candidates) {
-  if (candidates.empty()) return absl::InvalidArgumentError("there is no law to compare");
-  std::set<std::string> names;
-  for (const Candidate& candidate : candidates) {
-    if (!names.insert(candidate.name).second) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("two laws to compare are called '", candidate.name, "'"));
-    }
-    if (candidate.form->Spec().target != candidates[0].form->Spec().target) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "'", candidates[0].name, "' predicts ", candidates[0].form->Spec().target, " and '",
-          candidate.name, "' predicts ", candidate.form->Spec().target,
-          "; compare them apart, or bring them to one target through the full-precision law"));
-    }
-  }
-  return absl::OkStatus();
-}
-
-struct Fitted {
-  const Candidate* candidate;
-  fit::FitResult fit;
-};
-
-// Rows of the table that every problem uses, ascending.
-std::vector<size_t> CommonRows(const std::vector<fit::Problem>& problems, size_t rows) {
-  std::vector<int> uses(rows, 0);
-  for (const fit::Problem& problem : problems) {
-    for (int64_t i = 0; i < problem.rows(); ++i) ++uses[problem.row(i)];
-  }
-  std::vector<size_t> common;
-  for (size_t row = 0; row < rows; ++row) {
-    if (uses[row] == static_cast<int>(problems.size())) common.push_back(row);
-  }
-  return common;
-}
-
-// Problems of all candidates on the same rows; those that cannot be posed are listed as refused.
-absl::StatusOr<observe::Table> PoseAll(const std::vector<Candidate>& candidates,
-                                       const observe::Table& given, Comparison* comparison,
-                                       std::vector<const Candidate*>* posed,
-                                       std::vector<fit::Problem>* problems) {
-  observe::Table table = given;
-  for (int round = 0; round < 3; ++round) {
-    posed->clear();
-    problems->clear();
-    comparison->refused.clear();
-    for (const Candidate& candidate : candidates) {
-      auto problem = fit::Problem::Create(candidate.form, candidate.name, table, candidate.problem);
-      if (!problem.ok()) {
-        comparison->refused.emplace_back(candidate.name, std::string(problem.status().message()));
-        continue;
-      }
-      posed->push_back(&candidate);
-      problems->push_back(*std::move(problem));
-    }
-    if (problems->empty()) {
-      std::vector<std::string> reasons;
-      for (const auto& [name, reason] : comparison->refused) reasons.push_back(reason);
-      return absl::InvalidArgumentError(
-          absl::StrCat("no law can be fitted to these rows:\n", absl::StrJoin(reasons, "\n")));
-    }
-    const std::vector<size_t> common = CommonRows(*problems, table.rows());
-    if (common.size() == table.rows()) return table;
-    comparison->notes.push_back(absl::StrCat(table.rows() - common.size(),
-                                             " rows that not every law can use were left out, so "
-                                             "that all are judged on the same runs."));
-    table = table.Take(common);
-  }
-  return absl::InternalError("the rows that every law can use could not be settled");
-}
-
 // By row of the table, from by row of the problem.
 std::vector<double> ByTableRow(const fit::Problem& problem, const std::vector<double>& values) {
   std::vector<double> result(values.size());
-  for (size_t i = 0; i < values.size(); ++i)
+  for (size_t i = 0; i < values.size(); ++i) {
     result[problem.row(static_cast<int64_t>(i))] = values[i];
+  }
   return result;
 }
 
-// For each row of the table the group that a bootstrap draws it in; empty where there are too few.
-absl::StatusOr<std::vector<std::string>> BootstrapGroups(const observe::Table& table,
-                                                         const CompareOptions& options,
-                                                         Comparison* comparison) {
-  std::vector<std::string> labels;
-  if (!options.bootstrap || options.resampled_together.empty()) return labels;
-  QATLAS_ASSIGN_OR_RETURN(const std::vector<observe::Group> groups,
-                          table.GroupBy(options.resampled_together));
-  if (groups.size() < kLeastGroups) return labels;
-  comparison->resampled_groups = static_cast<int>(groups.size());
-  labels.resize(table.rows());
-  for (size_t group = 0; group < groups.size(); ++group) {
-    for (size_t row : groups[group].rows) labels[row] = absl::StrCat(group);
-  }
-  return labels;
-}
-
-struct MeanError {
-  double mean = 0;
-  double standard_error = 0;
-  int64_t count = 0;
+// Which rows err together.
+struct Together {
+  Clusterings clusterings;  // for standard errors of differences
+  std::vector<int> drawn;   // groups that bootstraps draw; empty where there are too few
 };
-MeanError MeanOf(const std::vector<double>& values) {
-  MeanError result;
-  for (double value : values) {
-    if (std::isfinite(value)) {
-      result.mean += value;
-      ++result.count;
-    }
+
+absl::StatusOr<Together> FindTogether(const observe::Table& table, const CompareOptions& options,
+                                      Comparison* comparison) {
+  Together together;
+  if (!options.together.empty()) {
+    QATLAS_ASSIGN_OR_RETURN(std::vector<int> cells, ClustersOf(table, options.together));
+    together.clusterings.push_back(std::move(cells));
   }
-  if (result.count == 0) return result;
-  result.mean /= static_cast<double>(result.count);
-  double squares = 0;
-  for (double value : values) {
-    if (std::isfinite(value)) squares += (value - result.mean) * (value - result.mean);
-  }
-  if (result.count > 1) {
-    result.standard_error = std::sqrt(squares / static_cast<double>(result.count - 1) /
-                                      static_cast<double>(result.count));
-  }
-  return result;
+  if (options.resampled_together.empty()) return together;
+  QATLAS_ASSIGN_OR_RETURN(std::vector<int> groups, ClustersOf(table, options.resampled_together));
+  int count = 0;
+  for (int group : groups) count = std::max(count, group + 1);
+  if (count < kLeastGroups) return together;
+  together.clusterings.push_back(groups);
+  together.drawn = std::move(groups);
+  comparison->resampled_groups = count;
+  return together;
 }
 
 // Differences to the best form: likelihood run by run, squared held-out errors run by run.
-void CompareWithBest(const Ranked& best, Ranked* other) {
+void CompareWithBest(const Ranked& best, const Clusterings& clusterings, Ranked* other) {
   const std::vector<double> a = ByTableRow(*best.fit.problem, best.likelihood.by_row);
   const std::vector<double> b = ByTableRow(*other->fit.problem, other->likelihood.by_row);
   std::vector<double> difference(a.size());
   for (size_t i = 0; i < a.size(); ++i) difference[i] = b[i] - a[i];
-  const MeanError likelihood = MeanOf(difference);
+  const PairedMean likelihood = MeanOfPairs(difference, clusterings);
   const double n = static_cast<double>(likelihood.count);
   other->log_likelihood_difference = likelihood.mean * n;
   other->difference_se = likelihood.standard_error * n;
+  other->difference_design_effect = likelihood.design_effect;
   for (size_t i = 0; i < a.size(); ++i) {
     const double e = other->cross_validation.errors[i];
     const double f = best.cross_validation.errors[i];
     difference[i] = e * e - f * f;
   }
-  const MeanError errors = MeanOf(difference);
+  const PairedMean errors = MeanOfPairs(difference, clusterings);
   other->error_difference = errors.mean;
   other->error_difference_se = errors.standard_error;
-  other->error_difference_p = errors.count > 1 && errors.standard_error > 0
-                                  ? fit::StudentTwoSided(errors.mean / errors.standard_error,
-                                                         static_cast<double>(errors.count - 1))
-                                  : 1.0;
+  other->error_difference_p = errors.p;
+  other->error_design_effect = errors.design_effect;
+  for (size_t k = 0; k < best.extrapolation.size(); ++k) {
+    CompareExtrapolation(best.extrapolation[k], clusterings, &other->extrapolation[k]);
+  }
 }
 
 void FillWeights(std::vector<Ranked>* ranking) {
@@ -181,6 +95,99 @@ void FillWeights(std::vector<Ranked>* ranking) {
   }
 }
 
+// The form fitted under its loss, and its density at its maximum.
+absl::StatusOr<Ranked> FitForm(const fit::Problem& problem, const std::string& name,
+                               NoiseModel noise, const fit::FitOptions& options) {
+  Ranked form;
+  form.name = name;
+  QATLAS_ASSIGN_OR_RETURN(form.fit, fit::Fit(problem, options));
+  // Least squares gives the density's search a second start, for losses that ignore outliers.
+  const fit::Refit squares = fit::FitFrom(
+      problem.WithLoss({problem.loss().space, fit::Shape::kSquare}), form.fit.coordinates, options);
+  std::vector<std::vector<double>> starts = {form.fit.coordinates};
+  if (std::isfinite(squares.objective)) starts.push_back(squares.coordinates);
+  QATLAS_ASSIGN_OR_RETURN(form.likelihood, Maximize(problem, starts, noise, options));
+  form.parameters = problem.coordinates() + 1;  // and the scale of the noise
+  return form;
+}
+
+void FillCriteria(std::vector<Ranked>* forms, int64_t rows) {
+  for (Ranked& form : *forms) {
+    form.aicc = form.likelihood.maximum
+                    ? Aicc(form.likelihood.log_likelihood, form.parameters, rows)
+                    : std::numeric_limits<double>::infinity();
+    form.bic = Bic(form.likelihood.log_likelihood, form.parameters, rows);
+  }
+  // Forms without a finite AICc (too few runs) come last, by BIC.
+  std::stable_sort(forms->begin(), forms->end(), [](const Ranked& a, const Ranked& b) {
+    if (a.aicc != b.aicc) return a.aicc < b.aicc;
+    return a.bic < b.bic;
+  });
+}
+
+// Errors on rows that the form was not fitted to, near and far.
+void PredictHeldOut(const observe::Table& table, const std::vector<int>& folds,
+                    const CompareOptions& options, const fit::FitOptions& fit_options,
+                    Ranked* form) {
+  const std::string what = options.folds > 0 ? absl::StrCat(options.folds, " folds") : "each run";
+  form->cross_validation = LeaveOut(form->fit, folds, options.noise, fit_options, what, table);
+  for (const std::string& scale : options.scales) {
+    const std::vector<int> levels = LevelFolds(table, scale);
+    if (levels.empty()) continue;
+    form->by_scale.push_back(LeaveOut(form->fit, levels, options.noise, fit_options, scale, table));
+  }
+  for (const std::string& axis : options.extrapolated) {
+    const std::vector<double> values = AxisValues(table, axis);
+    if (values.empty()) continue;
+    form->extrapolation.push_back(
+        Extrapolate(form->fit, axis, values, options.noise, fit_options, table));
+  }
+}
+
+void ResampleParameters(const CompareOptions& options, const std::vector<int>& groups, Ranked* form,
+                        std::vector<std::string>* notes) {
+  fit::BootstrapOptions resampling = options.resampling;
+  resampling.level = options.level;
+  resampling.threads = options.threads;
+  if (!groups.empty()) {
+    resampling.resampling = fit::Resampling::kGroups;
+    resampling.groups.clear();
+    for (int64_t row = 0; row < form->fit.problem->rows(); ++row) {
+      resampling.groups.push_back(absl::StrCat(groups[form->fit.problem->row(row)]));
+    }
+  }
+  if (auto bootstrap = fit::Bootstrap(form->fit, resampling); bootstrap.ok()) {
+    form->bootstrap = bootstrap->parameters;
+    form->bootstrap_failed = bootstrap->failed;
+  } else {
+    notes->push_back(absl::StrCat(form->name, ": ", bootstrap.status().message()));
+  }
+}
+
+void ExamineRobustness(const std::vector<const Candidate*>& posed, const observe::Table& table,
+                       const CompareOptions& options, const fit::FitOptions& fit_options,
+                       const std::vector<int>& groups, Comparison* comparison) {
+  Robustness& robustness = comparison->robustness;
+  for (Ranked& form : comparison->ranking) {
+    form.bootstrap_first = std::numeric_limits<double>::quiet_NaN();
+  }
+  if (comparison->ranking.size() < 2 || !std::isfinite(comparison->ranking[0].aicc)) return;
+  Examined examined = {&comparison->ranking, {}, &table, &options, fit_options, groups};
+  for (const Ranked& form : comparison->ranking) {
+    for (const Candidate* candidate : posed) {
+      if (candidate->name == form.name) examined.candidates.push_back(candidate);
+    }
+  }
+  robustness.gap = comparison->ranking[1].delta_aicc;
+  robustness.resamples = ResampleRanking(examined, &comparison->ranking, &robustness.notes);
+  if (!options.robustness) return;
+  robustness.losses = VaryLoss(examined, &robustness.notes);
+  robustness.sizes = VarySize(examined, &robustness.notes);
+  robustness.runs = LeaveEachOut(examined, &robustness.notes);
+  robustness.examined_runs = static_cast<int64_t>(robustness.runs.size());
+  for (const Influence& run : robustness.runs) robustness.flipping_runs += run.flips;
+}
+
 }  // namespace
 
 absl::StatusOr<Comparison> Compare(const std::vector<Candidate>& candidates,
@@ -195,67 +202,36 @@ absl::StatusOr<Comparison> Compare(const std::vector<Candidate>& candidates,
   comparison.rows = static_cast<int64_t>(table.rows());
   QATLAS_ASSIGN_OR_RETURN(const std::vector<int> folds,
                           RandomFolds(table, options.folds, options.together, options.seed));
-  QATLAS_ASSIGN_OR_RETURN(const std::vector<std::string> groups,
-                          BootstrapGroups(table, options, &comparison));
+  QATLAS_ASSIGN_OR_RETURN(const Together together, FindTogether(table, options, &comparison));
   fit::FitOptions fit_options = options.fit;
   fit_options.threads = options.threads;
   fit_options.level = options.level;
+  // Inside loops that use every thread themselves.
+  fit::FitOptions single = fit_options;
+  single.threads = 1;
+  std::vector<Ranked>& ranking = comparison.ranking;
   for (size_t i = 0; i < problems.size(); ++i) {
-    const std::string& name = posed[i]->name;
-    auto fitted = fit::Fit(problems[i], fit_options);
-    if (!fitted.ok()) {
-      comparison.refused.emplace_back(name, std::string(fitted.status().message()));
-      continue;
+    auto form = FitForm(problems[i], posed[i]->name, options.noise, fit_options);
+    if (form.ok()) {
+      ranking.push_back(*std::move(form));
+    } else {
+      comparison.refused.emplace_back(posed[i]->name, std::string(form.status().message()));
     }
-    auto likelihood = FitLikelihood(problems[i], fitted->prediction, options.noise);
-    if (!likelihood.ok()) {
-      comparison.refused.emplace_back(name, std::string(likelihood.status().message()));
-      continue;
-    }
-    Ranked form;
-    form.name = name;
-    form.fit = *std::move(fitted);
-    form.likelihood = *std::move(likelihood);
-    form.parameters = problems[i].coordinates() + 1;  // and the scale of the noise
-    form.aicc = Aicc(form.likelihood.log_likelihood, form.parameters, comparison.rows);
-    form.bic = Bic(form.likelihood.log_likelihood, form.parameters, comparison.rows);
-    const std::string what = options.folds > 0 ? absl::StrCat(options.folds, " folds") : "each run";
-    form.cross_validation = LeaveOut(form.fit, folds, options.noise, fit_options, what);
-    for (const std::string& scale : options.scales) {
-      const std::vector<int> levels = LevelFolds(table, scale);
-      if (levels.empty()) continue;
-      form.by_scale.push_back(LeaveOut(form.fit, levels, options.noise, fit_options, scale));
-    }
+  }
+  if (options.nested) comparison.nested = TestNested(&ranking, single);
+  FillCriteria(&ranking, comparison.rows);
+  FillWeights(&ranking);
+  for (Ranked& form : ranking) {
+    PredictHeldOut(table, folds, options, fit_options, &form);
     if (options.bootstrap && form.fit.identifiability.identifiable) {
-      fit::BootstrapOptions resampling = options.resampling;
-      resampling.level = options.level;
-      resampling.threads = options.threads;
-      if (!groups.empty()) {
-        resampling.resampling = fit::Resampling::kGroups;
-        resampling.groups.clear();
-        for (int64_t row = 0; row < problems[i].rows(); ++row) {
-          resampling.groups.push_back(groups[problems[i].row(row)]);
-        }
-      }
-      if (auto bootstrap = fit::Bootstrap(form.fit, resampling); bootstrap.ok()) {
-        form.bootstrap = bootstrap->parameters;
-        form.bootstrap_failed = bootstrap->failed;
-      } else {
-        comparison.notes.push_back(absl::StrCat(name, ": ", bootstrap.status().message()));
-      }
+      ResampleParameters(options, together.drawn, &form, &comparison.notes);
     }
-    comparison.ranking.push_back(std::move(form));
   }
-  // Forms without a finite AICc (too few runs) come last, by BIC.
-  std::stable_sort(comparison.ranking.begin(), comparison.ranking.end(),
-                   [](const Ranked& a, const Ranked& b) {
-                     if (a.aicc != b.aicc) return a.aicc < b.aicc;
-                     return a.bic < b.bic;
-                   });
-  FillWeights(&comparison.ranking);
-  for (size_t i = 1; i < comparison.ranking.size(); ++i) {
-    CompareWithBest(comparison.ranking[0], &comparison.ranking[i]);
+  for (size_t i = 1; i < ranking.size(); ++i) {
+    CompareWithBest(ranking[0], together.clusterings, &ranking[i]);
   }
+  comparison.win_maps = WinMaps(ranking, table, options.regions, together.clusterings);
+  ExamineRobustness(posed, table, options, single, together.drawn, &comparison);
   Judge(&comparison);
   return comparison;
 }

@@ -11,6 +11,7 @@
 #include <absl/status/statusor.h>
 #include <qatlas/law.h>
 
+#include "framework/compare/comparison.h"
 #include "framework/compare/likelihood.h"
 #include "framework/fit/bootstrap.h"
 #include "framework/fit/fit.h"
@@ -23,6 +24,9 @@ struct Candidate {
   std::string name;  // unique label; usually the component's name
   std::shared_ptr<const LawForm> form;
   fit::ProblemOptions problem;
+  // Whether it may be fitted with N counted otherwise: not where constants were found for one count
+  // (DeltaFromLoss, LossFromDelta). Candidates with fixed parameters never are.
+  bool recountable = true;
 };
 
 // A bootstrap over fewer groups has too few different draws.
@@ -44,60 +48,17 @@ struct CompareOptions {
   // Rows that agree in these columns are drawn together by the bootstrap (fit::Resampling::kGroups)
   // where they make at least kLeastGroups groups; else, or where empty, `resampling` stands.
   std::vector<std::string> resampled_together;
+  // Expanding windows: trained on runs up to a threshold of each, predicting the rest. "compute" is
+  // the column flops where the table has it, else 6 N D.
+  std::vector<std::string> extrapolated = {"N", "D", "compute"};
+  std::vector<std::string> regions = {"N", "D", "G"};  // of the win maps
+  bool nested = true;                                  // likelihood ratios of nested forms
+  bool robustness = true;                    // to the loss, to each run, to counting N otherwise
+  int64_t influence_runs = 500;              // left out one by one; beyond, those that weigh most
+  std::string alternative_size = "N_total";  // column; not examined where the table lacks it
+  int ranking_resamples = 200;               // 0: none. Drawn as the bootstrap's
   double level = .95;
   int threads = 0;
-};
-
-// Error of predictions of rows that were not in the fit.
-struct HeldOut {
-  std::string what;  // "5 folds", "N", "D", ...
-  int folds = 0;     // that could be fitted
-  int refused = 0;   // folds that could not (too few rows left, a category unseen)
-  int64_t rows = 0;  // predicted
-  double rmse = 0;   // NaN where nothing could be predicted; JSON shows null
-  double mean_relative_error = 0;
-  double log_score = 0;        // mean log density of the held-out rows
-  std::vector<double> errors;  // target - prediction by row of the table (NaN where not predicted)
-};
-
-// One row of the ranking.
-struct Ranked {
-  std::string name;
-  int parameters = 0;  // free ones, plus those of the noise model
-  fit::FitResult fit;
-  std::vector<fit::BootstrapInterval> bootstrap;  // empty where not asked for or not identifiable
-  int bootstrap_failed = 0;
-  Likelihood likelihood;
-  double aicc = 0, bic = 0;  // infinite where n is too small for the correction
-  double delta_aicc = 0;     // above the best
-  double weight_aicc = 0, weight_bic = 0;
-  // Of the difference in log likelihood to the best form: difference, its standard error from the
-  // differences by observation (Vuong 1989), and its z.
-  double log_likelihood_difference = 0;
-  double difference_se = 0;
-  HeldOut cross_validation;
-  std::vector<HeldOut> by_scale;
-  // Paired test of squared held-out errors against the best form: mean difference (this minus
-  // best), its standard error, two-sided p of Student's t.
-  double error_difference = 0, error_difference_se = 0, error_difference_p = 1;
-};
-
-enum class Verdict {
-  kDecided,  // the first form beats every other by the stated rule
-  kUndecided,
-  kTooFew,  // too few runs to compare at all
-};
-
-struct Comparison {
-  std::string target;
-  int64_t rows = 0;
-  std::vector<Ranked> ranking;  // by AICc; forms that could not be fitted are not in it
-  std::vector<std::pair<std::string, std::string>> refused;  // form, why it could not be fitted
-  Verdict verdict = Verdict::kUndecided;
-  std::string sentence;      // quotable: which form, on how many runs, how sure
-  std::string rule;          // the rule behind it, in words
-  int resampled_groups = 0;  // that bootstraps drew; 0: as CompareOptions::resampling says
-  std::vector<std::string> notes;
 };
 
 // Fits every candidate to the same rows of the table and ranks them.

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
+#include "framework/fit/dense.h"
 #include "framework/fit/parallel.h"
 #include "framework/fit/stats.h"
 
@@ -13,36 +15,54 @@ namespace {
 
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// What one fold gave; rows are those of the problem.
-struct Fold {
-  bool fitted = false;
-  std::vector<int64_t> rows;
-  std::vector<double> prediction;
-  std::vector<double> log_density;
-};
+// Beyond this condition of the scaled Jacobian a direction is left open.
+constexpr double kWorstCondition = 1e7;
 
-Fold LeaveOne(const fit::FitResult& fit, const std::vector<char>& keep, NoiseModel noise,
-              const fit::FitOptions& options) {
+// Whether the rows determine all free parameters at these values.
+bool Determined(const fit::Problem& problem, const std::vector<double>& values) {
+  const int m = problem.coordinates();
+  const int64_t n = problem.rows();
+  std::vector<double> prediction(n);
+  std::vector<double> jacobian(n * m);
+  std::vector<double> scratch;
+  problem.Evaluate(values, prediction.data(), jacobian.data(), n, &scratch);
+  std::vector<std::vector<double>> columns;
+  for (int c = 0; c < m; ++c) {
+    std::vector<double> column(jacobian.begin() + c * n, jacobian.begin() + (c + 1) * n);
+    double norm = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      // By relative errors where the loss takes logarithms.
+      if (problem.loss().space == fit::Space::kLog) column[i] /= prediction[i];
+      norm += column[i] * column[i];
+    }
+    if (!(norm > 0) || !std::isfinite(norm)) return false;
+    for (double& x : column) x /= std::sqrt(norm);
+    columns.push_back(std::move(column));
+  }
+  if (m == 0) return true;
+  const fit::dense::Svd svd = fit::dense::RightSvd(std::move(columns));
+  return svd.values.back() * kWorstCondition > svd.values.front();
+}
+
+}  // namespace
+
+LeftOut LeaveRowsOut(const fit::FitResult& fit, const std::vector<char>& keep, NoiseModel noise,
+                     const fit::FitOptions& options) {
   const fit::Problem& problem = *fit.problem;
-  Fold fold;
+  LeftOut fold;
   for (int64_t i = 0; i < problem.rows(); ++i) {
     if (!keep[i]) fold.rows.push_back(i);
   }
   const fit::Problem rest = problem.Subset(keep);
   const int m = rest.coordinates();
   if (rest.rows() <= m) return fold;
-  // A parameter that no remaining row depends on (the category left out) cannot be predicted.
-  std::vector<double> scratch;
-  std::vector<double> jacobian(rest.rows() * m);
-  std::vector<double> prediction(rest.rows());
-  rest.Evaluate(fit.values, prediction.data(), jacobian.data(), rest.rows(), &scratch);
-  for (int c = 0; c < m; ++c) {
-    const auto begin = jacobian.begin() + c * rest.rows();
-    if (std::all_of(begin, begin + rest.rows(), [](double x) { return x == 0; })) return fold;
-  }
+  if (!Determined(rest, fit.values)) return fold;
   const fit::Refit refit = fit::FitFrom(rest, fit.coordinates, options);
   if (!std::isfinite(refit.objective)) return fold;
   const std::vector<double> values = problem.Values(refit.coordinates);
+  if (!Determined(rest, values)) return fold;
+  std::vector<double> scratch;
+  std::vector<double> prediction(rest.rows());
   rest.Evaluate(values, prediction.data(), nullptr, rest.rows(), &scratch);
   std::vector<double> all(problem.rows());
   problem.Evaluate(values, all.data(), nullptr, problem.rows(), &scratch);
@@ -59,7 +79,44 @@ Fold LeaveOne(const fit::FitResult& fit, const std::vector<char>& keep, NoiseMod
   return fold;
 }
 
-}  // namespace
+std::vector<Score> ScoresOf(const std::vector<double>& errors, const std::vector<size_t>& rows,
+                            const fit::Problem& problem, const observe::Table& table) {
+  std::vector<Score> scores;
+  for (const char* of : {kTargetLoss, kTargetDelta}) {
+    const bool own = problem.form().Spec().target == of;
+    const std::vector<double>* target = table.FindNumbers(own ? problem.target_name() : of);
+    if (target == nullptr) continue;
+    Score score;
+    score.of = of;
+    double squares = 0;
+    double relative = 0;
+    double mean = 0;
+    int64_t nonzero = 0;
+    for (size_t i = 0; i < errors.size(); ++i) {
+      const double y = (*target)[rows[i]];
+      if (!std::isfinite(errors[i]) || !std::isfinite(y)) continue;
+      ++score.rows;
+      mean += y;
+      squares += errors[i] * errors[i];
+      if (y != 0) {
+        relative += std::abs(errors[i] / y);
+        ++nonzero;
+      }
+    }
+    const double count = static_cast<double>(score.rows);
+    if (score.rows > 0) mean /= count;
+    double spread = 0;
+    for (size_t i = 0; i < errors.size(); ++i) {
+      const double y = (*target)[rows[i]];
+      if (std::isfinite(errors[i]) && std::isfinite(y)) spread += (y - mean) * (y - mean);
+    }
+    score.rmse = score.rows > 0 ? std::sqrt(squares / count) : kNan;
+    score.mean_relative_error = nonzero > 0 ? relative / static_cast<double>(nonzero) : kNan;
+    score.skill = spread > 0 ? 1 - squares / spread : kNan;
+    scores.push_back(score);
+  }
+  return scores;
+}
 
 absl::StatusOr<std::vector<int>> RandomFolds(const observe::Table& table, int folds,
                                              const std::vector<std::string>& together,
@@ -96,10 +153,11 @@ std::vector<int> LevelFolds(const observe::Table& table, const std::string& colu
 }
 
 HeldOut LeaveOut(const fit::FitResult& fit, const std::vector<int>& fold_of_row, NoiseModel noise,
-                 const fit::FitOptions& options, const std::string& what) {
+                 const fit::FitOptions& options, const std::string& what,
+                 const observe::Table& table) {
   const fit::Problem& problem = *fit.problem;
   const int count = 1 + *std::max_element(fold_of_row.begin(), fold_of_row.end());
-  std::vector<Fold> folds(count);
+  std::vector<LeftOut> folds(count);
   fit::ParallelFor(count, options.threads, 1, [&] {
     return [&](int64_t begin, int64_t end) {
       for (int64_t f = begin; f < end; ++f) {
@@ -107,7 +165,7 @@ HeldOut LeaveOut(const fit::FitResult& fit, const std::vector<int>& fold_of_row,
         for (int64_t i = 0; i < problem.rows(); ++i) {
           keep[i] = fold_of_row[problem.row(i)] != f;
         }
-        folds[f] = LeaveOne(fit, keep, noise, options);
+        folds[f] = LeaveRowsOut(fit, keep, noise, options);
       }
     };
   });
@@ -117,7 +175,7 @@ HeldOut LeaveOut(const fit::FitResult& fit, const std::vector<int>& fold_of_row,
   double squares = 0;
   double relative = 0;
   double density = 0;
-  for (const Fold& fold : folds) {
+  for (const LeftOut& fold : folds) {
     if (fold.rows.empty()) continue;
     if (!fold.fitted) {
       ++result.refused;
@@ -138,6 +196,9 @@ HeldOut LeaveOut(const fit::FitResult& fit, const std::vector<int>& fold_of_row,
   result.rmse = result.rows > 0 ? std::sqrt(squares / rows) : kNan;
   result.mean_relative_error = result.rows > 0 ? relative / rows : kNan;
   result.log_score = result.rows > 0 ? density / rows : kNan;
+  std::vector<size_t> all(fold_of_row.size());
+  std::iota(all.begin(), all.end(), 0);
+  result.scores = ScoresOf(result.errors, all, problem, table);
   return result;
 }
 

@@ -21,10 +21,31 @@ absl::StatusOr<std::vector<int>> RandomFolds(const observe::Table& table, int fo
 // One fold a level of the column; empty where it has fewer than three levels or is absent.
 std::vector<int> LevelFolds(const observe::Table& table, const std::string& column);
 
+// What a fit to some rows predicts for the others; rows are those of the problem.
+struct LeftOut {
+  bool fitted = false;
+  std::vector<int64_t> rows;
+  std::vector<double> prediction;
+  std::vector<double> log_density;
+};
+
+// Refits to the rows that `keep` marks, [rows of the problem], from the fit's optimum, under the
+// fit's own loss. Not fitted where these rows are no more than the free parameters or leave one of
+// them open: what is left of it would come from the rows left out.
+LeftOut LeaveRowsOut(const fit::FitResult& fit, const std::vector<char>& keep, NoiseModel noise,
+                     const fit::FitOptions& options);
+
+// Errors against the loss and δ, as far as the table has them. errors[i] belongs to the row rows[i]
+// of the table; missing ones are skipped.
+std::vector<Score> ScoresOf(const std::vector<double>& errors, const std::vector<size_t>& rows,
+                            const fit::Problem& problem, const observe::Table& table);
+
 // Refits without each fold, starting from the fit's optimum, and predicts its rows. A fold that
-// leaves too few rows, or a category without any, cannot be fitted and counts as refused.
+// leaves too few rows, or a category without any, cannot be fitted and counts as refused. The table
+// is the one that the problem was made of.
 HeldOut LeaveOut(const fit::FitResult& fit, const std::vector<int>& fold_of_row, NoiseModel noise,
-                 const fit::FitOptions& options, const std::string& what);
+                 const fit::FitOptions& options, const std::string& what,
+                 const observe::Table& table);
 
 }  // namespace qatlas::compare
 

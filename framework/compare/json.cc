@@ -1,13 +1,9 @@
 #include "framework/compare/json.h"
 
-#include <algorithm>
-#include <set>
-
-#include <absl/strings/str_cat.h>
-#include <qatlas/check.h>
+#include <string>
+#include <vector>
 
 #include "framework/fit/json.h"
-#include "framework/fit/predict.h"
 
 namespace qatlas::compare {
 
@@ -16,9 +12,42 @@ using nlohmann::json;
 
 namespace {
 
+json Numbers(const std::vector<double>& values) {
+  json list = json::array();
+  for (double value : values) list.push_back(Number(value));
+  return list;
+}
+
+// Declared before the template, which finds no others.
+json ToJson(const Score& value);
+json ToJson(const HeldOut& value);
+json ToJson(const FanStep& value);
+json ToJson(const Window& value);
+json ToJson(const Extrapolation& value);
+json ToJson(const NestedTest& value);
+json ToJson(const Range& value);
+json ToJson(const WinRegion& value);
+json ToJson(const WinMap& value);
+json ToJson(const Variant& value);
+json ToJson(const Influence& value);
+json ToJson(const Ranked& value);
+
+template <typename T>
+json List(const std::vector<T>& items) {
+  json list = json::array();
+  for (const T& item : items) list.push_back(ToJson(item));
+  return list;
+}
+
+json ToJson(const Score& score) {
+  return {{"of", score.of},
+          {"rows", score.rows},
+          {"rmse", Number(score.rmse)},
+          {"mean_relative_error", Number(score.mean_relative_error)},
+          {"skill", Number(score.skill)}};
+}
+
 json ToJson(const HeldOut& held_out) {
-  json errors = json::array();
-  for (double error : held_out.errors) errors.push_back(Number(error));
   return {{"what", held_out.what},
           {"folds", held_out.folds},
           {"refused", held_out.refused},
@@ -26,12 +55,101 @@ json ToJson(const HeldOut& held_out) {
           {"rmse", Number(held_out.rmse)},
           {"mean_relative_error", Number(held_out.mean_relative_error)},
           {"log_score", Number(held_out.log_score)},
-          {"errors", errors}};
+          {"scores", List(held_out.scores)},
+          {"errors", Numbers(held_out.errors)}};
+}
+
+json ToJson(const Window& window) {
+  return {{"threshold", Number(window.threshold)},
+          {"trained", window.trained},
+          {"fitted", window.fitted},
+          {"rmse", Number(window.rmse)},
+          {"mean_relative_error", Number(window.mean_relative_error)},
+          {"row", window.row},
+          {"distance", Numbers(window.distance)},
+          {"error", Numbers(window.error)}};
+}
+
+json ToJson(const FanStep& step) {
+  return {{"low", Number(step.low)},
+          {"high", Number(step.high)},
+          {"predictions", step.predictions},
+          {"rmse", Number(step.rmse)},
+          {"mean_relative_error", Number(step.mean_relative_error)},
+          {"bias", Number(step.bias)}};
+}
+
+json ToJson(const Extrapolation& along) {
+  return {{"axis", along.axis},
+          {"predictions", along.predictions},
+          {"rmse", Number(along.rmse)},
+          {"mean_relative_error", Number(along.mean_relative_error)},
+          {"scores", List(along.scores)},
+          {"difference", Number(along.difference)},
+          {"difference_se", Number(along.difference_se)},
+          {"difference_p", Number(along.difference_p)},
+          {"fan", List(along.fan)},
+          {"windows", List(along.windows)}};
+}
+
+json ToJson(const NestedTest& test) {
+  return {{"restricted", test.restricted},       {"full", test.full},
+          {"restriction", test.restriction},     {"degrees", test.degrees},
+          {"statistic", Number(test.statistic)}, {"p", Number(test.p)},
+          {"p_asymptotic", Number(test.p_asymptotic)},
+          {"on_bound", test.on_bound},           {"p_on_bound", Number(test.p_on_bound)}};
+}
+
+json ToJson(const Range& range) {
+  return {{"column", range.column}, {"low", Number(range.low)}, {"high", Number(range.high)}};
+}
+
+json ToJson(const WinRegion& region) {
+  return {{"ranges", List(region.ranges)},
+          {"rows", region.rows},
+          {"rmse", Numbers(region.rmse)},
+          {"winner", region.winner},
+          {"second", region.second},
+          {"difference", Number(region.difference)},
+          {"difference_se", Number(region.difference_se)},
+          {"p", Number(region.p)},
+          {"clear", region.clear}};
+}
+
+json ToJson(const WinMap& map) {
+  return {{"columns", map.columns}, {"relative", map.relative}, {"regions", List(map.regions)}};
+}
+
+json ToJson(const Variant& variant) {
+  return {{"what", variant.what},           {"first", variant.first},
+          {"aicc", Numbers(variant.aicc)},  {"gap", Number(variant.gap)},
+          {"plausible", variant.plausible}, {"flips", variant.flips}};
+}
+
+json ToJson(const Influence& run) {
+  return {{"row", run.row},
+          {"where", run.where},
+          {"first", run.first},
+          {"gap", Number(run.gap)},
+          {"gap_change", Number(run.gap_change)},
+          {"flips", run.flips},
+          {"parameter", run.parameter},
+          {"shift", Number(run.shift)},
+          {"values", Numbers(run.values)}};
+}
+
+json ToJson(const Robustness& robustness) {
+  return {{"gap", Number(robustness.gap)},
+          {"losses", List(robustness.losses)},
+          {"sizes", List(robustness.sizes)},
+          {"runs", List(robustness.runs)},
+          {"examined_runs", robustness.examined_runs},
+          {"flipping_runs", robustness.flipping_runs},
+          {"resamples", robustness.resamples},
+          {"notes", robustness.notes}};
 }
 
 json ToJson(const Ranked& form) {
-  json by_scale = json::array();
-  for (const HeldOut& held_out : form.by_scale) by_scale.push_back(ToJson(held_out));
   return {{"name", form.name},
           {"parameters", form.parameters},
           {"fit", fit::ToJson(form.fit, form.bootstrap)},
@@ -39,6 +157,7 @@ json ToJson(const Ranked& form) {
           {"noise", Name(form.likelihood.model)},
           {"noise_scale", Number(form.likelihood.scale)},
           {"log_likelihood", Number(form.likelihood.log_likelihood)},
+          {"likelihood_values", Numbers(form.likelihood.values)},
           {"aicc", Number(form.aicc)},
           {"bic", Number(form.bic)},
           {"delta_aicc", Number(form.delta_aicc)},
@@ -46,11 +165,15 @@ json ToJson(const Ranked& form) {
           {"weight_bic", Number(form.weight_bic)},
           {"log_likelihood_difference", Number(form.log_likelihood_difference)},
           {"difference_se", Number(form.difference_se)},
+          {"difference_design_effect", Number(form.difference_design_effect)},
+          {"bootstrap_first", Number(form.bootstrap_first)},
           {"cross_validation", ToJson(form.cross_validation)},
-          {"by_scale", by_scale},
+          {"by_scale", List(form.by_scale)},
+          {"extrapolation", List(form.extrapolation)},
           {"error_difference", Number(form.error_difference)},
           {"error_difference_se", Number(form.error_difference_se)},
-          {"error_difference_p", Number(form.error_difference_p)}};
+          {"error_difference_p", Number(form.error_difference_p)},
+          {"error_design_effect", Number(form.error_design_effect)}};
 }
 
 const char* Name(Verdict verdict) {
@@ -68,8 +191,6 @@ const char* Name(Verdict verdict) {
 }  // namespace
 
 json ToJson(const Comparison& comparison) {
-  json ranking = json::array();
-  for (const Ranked& form : comparison.ranking) ranking.push_back(ToJson(form));
   json refused = json::array();
   for (const auto& [name, reason] : comparison.refused) {
     refused.push_back({{"name", name}, {"reason", reason}});
@@ -79,70 +200,13 @@ json ToJson(const Comparison& comparison) {
           {"verdict", Name(comparison.verdict)},
           {"sentence", comparison.sentence},
           {"rule", comparison.rule},
-          {"ranking", ranking},
+          {"contenders", comparison.contenders},
+          {"ranking", List(comparison.ranking)},
+          {"nested", List(comparison.nested)},
+          {"win_maps", List(comparison.win_maps)},
+          {"robustness", ToJson(comparison.robustness)},
           {"refused", refused},
           {"notes", comparison.notes}};
-}
-
-absl::StatusOr<json> Curves(const fit::FitResult& fit, const observe::Table& table,
-                            const std::string& covariate, int points, int limit) {
-  const fit::Problem& problem = *fit.problem;
-  const LawSpec& spec = problem.form().Spec();
-  if (spec.CovariateIndex(covariate) < 0) {
-    return absl::NotFoundError(absl::StrCat("'", fit.form, "' has no covariate '", covariate, "'"));
-  }
-  const auto column_of = [&](const std::string& name) {
-    const auto found = problem.options().columns.find(name);
-    return found == problem.options().columns.end() ? name : found->second;
-  };
-  const std::string x_column = column_of(covariate);
-  // Everything else that the prediction depends on.
-  std::set<std::string> others;
-  for (const LawCovariate& other : spec.covariates) others.insert(column_of(other.name));
-  for (const LawParameter& parameter : spec.parameters) {
-    const auto per = problem.options().per.find(parameter.name);
-    for (const std::string& name :
-         per == problem.options().per.end() ? parameter.per : per->second) {
-      others.insert(column_of(name));
-    }
-  }
-  others.erase(x_column);
-  std::vector<size_t> used;
-  for (int64_t i = 0; i < problem.rows(); ++i) used.push_back(problem.row(i));
-  std::sort(used.begin(), used.end());
-  const observe::Table rows = table.Take(used);
-  const std::vector<std::string> keys(others.begin(), others.end());
-  QATLAS_ASSIGN_OR_RETURN(const std::vector<observe::Group> groups, rows.GroupBy(keys));
-  QATLAS_ASSIGN_OR_RETURN(const absl::Span<const double> x, rows.Numbers(x_column));
-  QATLAS_ASSIGN_OR_RETURN(const absl::Span<const double> y, rows.Numbers(problem.target_name()));
-  const auto [low, high] = std::minmax_element(x.begin(), x.end());
-  const std::vector<double> grid = fit::LogSpaced(*low, *high, points);
-  json curves = json::array();
-  const size_t count = groups.size();
-  const size_t shown = std::min<size_t>(count, std::max(limit, 1));
-  for (size_t k = 0; k < shown; ++k) {
-    const observe::Group& group = groups[k * count / shown];
-    observe::Table along = fit::Grid({{x_column, grid}});
-    json at = json::object();
-    for (size_t c = 0; c < keys.size(); ++c) {
-      if (const double* number = std::get_if<double>(&group.key[c])) {
-        QATLAS_RETURN_IF_ERROR(
-            along.SetNumbers(keys[c], std::vector<double>(grid.size(), *number)));
-        at[keys[c]] = Number(*number);
-      } else {
-        const std::string& text = std::get<std::string>(group.key[c]);
-        QATLAS_RETURN_IF_ERROR(
-            along.SetTexts(keys[c], std::vector<std::string>(grid.size(), text)));
-        at[keys[c]] = text;
-      }
-    }
-    QATLAS_ASSIGN_OR_RETURN(const fit::Prediction prediction, fit::Predict(fit, along));
-    json observed = json::array();
-    for (size_t row : group.rows) observed.push_back({Number(x[row]), Number(y[row])});
-    curves.push_back(
-        {{"at", at}, {"x", grid}, {"prediction", fit::ToJson(prediction)}, {"observed", observed}});
-  }
-  return curves;
 }
 
 }  // namespace qatlas::compare

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <numbers>
+#include <utility>
 
 #include <absl/strings/str_cat.h>
 
@@ -90,12 +91,16 @@ absl::StatusOr<Likelihood> FitLikelihood(const fit::Problem& problem,
                                          const std::vector<double>& prediction, NoiseModel model) {
   const int64_t n = problem.rows();
   std::vector<double> residuals;
+  double total = 0;
   double squares = 0;
   double typical = 0;
   for (int64_t i = 0; i < n; ++i) {
+    const double w = problem.weight()[i];
     residuals.push_back(TermOf(problem, prediction[i], i).residual);
-    squares += residuals.back() * residuals.back();
-    typical += problem.loss().space == fit::Space::kLog ? 1 : std::pow(problem.target()[i], 2);
+    total += w;
+    squares += w * residuals.back() * residuals.back();
+    typical +=
+        w * (problem.loss().space == fit::Space::kLog ? 1 : std::pow(problem.target()[i], 2));
   }
   if (!std::isfinite(squares)) {
     return absl::FailedPreconditionError(
@@ -107,11 +112,14 @@ absl::StatusOr<Likelihood> FitLikelihood(const fit::Problem& problem,
   }
   Likelihood result;
   result.model = model;
-  double s = std::sqrt(squares / static_cast<double>(n));
+  double s = std::sqrt(squares / total);
   for (int iteration = 0; iteration < 500; ++iteration) {
     double sum = 0;
-    for (double r : residuals) sum += ScaleWeight(model, r / s) * r * r;
-    const double next = std::sqrt(sum / static_cast<double>(n));
+    for (int64_t i = 0; i < n; ++i) {
+      const double r = residuals[i];
+      sum += problem.weight()[i] * ScaleWeight(model, r / s) * r * r;
+    }
+    const double next = std::sqrt(sum / total);
     const bool done = std::abs(next - s) <= 1e-13 * s;
     s = next;
     // More than n/(nu+1) residuals of exactly 0 drive Student's scale to 0.
@@ -122,8 +130,78 @@ absl::StatusOr<Likelihood> FitLikelihood(const fit::Problem& problem,
   }
   result.scale = s;
   result.by_row = LogDensity(problem, prediction, model, s);
-  for (double value : result.by_row) result.log_likelihood += value;
+  for (int64_t i = 0; i < n; ++i) {
+    result.by_row[i] *= problem.weight()[i] * static_cast<double>(n) / total;
+    result.log_likelihood += result.by_row[i];
+  }
   return result;
+}
+
+namespace {
+
+absl::StatusOr<Likelihood> LikelihoodAt(const fit::Problem& problem,
+                                        const std::vector<double>& coordinates, NoiseModel model) {
+  std::vector<double> values = problem.Values(coordinates);
+  std::vector<double> prediction(problem.rows());
+  std::vector<double> scratch;
+  problem.Evaluate(values, prediction.data(), nullptr, problem.rows(), &scratch);
+  auto result = FitLikelihood(problem, prediction, model);
+  if (!result.ok()) return result.status();
+  result->coordinates = coordinates;
+  result->values = std::move(values);
+  result->prediction = std::move(prediction);
+  return result;
+}
+
+// Alternates between the parameters at a threshold of 1.345 scales and the scale.
+absl::StatusOr<Likelihood> MaximizeHuber(const fit::Problem& problem,
+                                         const std::vector<double>& start,
+                                         const fit::FitOptions& options) {
+  absl::StatusOr<Likelihood> best = LikelihoodAt(problem, start, NoiseModel::kHuber);
+  for (int round = 0; best.ok() && round < 60; ++round) {
+    const fit::Loss loss = {problem.loss().space, fit::Shape::kHuber, kThreshold * best->scale};
+    const fit::Refit refit = fit::FitFrom(problem.WithLoss(loss), best->coordinates, options);
+    if (!std::isfinite(refit.objective)) break;
+    auto next = LikelihoodAt(problem, refit.coordinates, NoiseModel::kHuber);
+    if (!next.ok() || next->log_likelihood < best->log_likelihood) break;
+    const bool done = next->log_likelihood - best->log_likelihood < 1e-7;
+    best = std::move(next);
+    if (done) break;
+  }
+  return best;
+}
+
+}  // namespace
+
+absl::StatusOr<Likelihood> Maximize(const fit::Problem& problem,
+                                    const std::vector<std::vector<double>>& starts,
+                                    NoiseModel model, const fit::FitOptions& options) {
+  const double rows = static_cast<double>(problem.rows());
+  if (model == NoiseModel::kStudentT && rows * kDegrees <= problem.coordinates() * (kDegrees + 1)) {
+    return LikelihoodAt(problem, starts[0], model);
+  }
+  fit::Loss loss = {problem.loss().space, fit::Shape::kSquare};
+  if (model == NoiseModel::kStudentT) {
+    loss.shape = fit::Shape::kStudentT;
+    loss.nu = kDegrees;
+  }
+  const fit::Problem posed = problem.WithLoss(loss);
+  absl::StatusOr<Likelihood> best = absl::InternalError("no start");
+  for (const std::vector<double>& start : starts) {
+    absl::StatusOr<Likelihood> found = absl::InternalError("not searched");
+    if (model == NoiseModel::kHuber) {
+      found = MaximizeHuber(problem, start, options);
+    } else {
+      const fit::Refit refit = fit::FitFrom(posed, start, options);
+      found =
+          LikelihoodAt(problem, std::isfinite(refit.objective) ? refit.coordinates : start, model);
+    }
+    if (!best.ok() || (found.ok() && found->log_likelihood > best->log_likelihood)) {
+      best = std::move(found);
+    }
+  }
+  if (best.ok()) best->maximum = true;
+  return best;
 }
 
 std::vector<double> LogDensity(const fit::Problem& problem, const std::vector<double>& prediction,

@@ -21,12 +21,17 @@ absl::StatusOr<NoiseModel> NoiseModelByName(absl::string_view name);
 const char* Name(NoiseModel model);
 
 // Noise is additive in the space of the fit's loss: in log space the density of the target carries
-// the Jacobian 1/y, so that fits in either space are comparable as densities of the target.
+// the Jacobian 1/y, so that fits in either space are comparable as densities of the target. Weights
+// multiply the log densities, scaled to a mean of 1 over the rows.
 struct Likelihood {
   NoiseModel model = NoiseModel::kStudentT;
   double scale = 0;            // maximum likelihood, in the residual's units
   double log_likelihood = 0;   // sum, of the target
-  std::vector<double> by_row;  // [rows of the problem]
+  std::vector<double> by_row;  // [rows of the problem], weighted
+  // Where the density has its maximum: free coordinates as searched, natural values of all
+  // parameters, and the predictions there. Filled by Maximize.
+  std::vector<double> coordinates, values, prediction;
+  bool maximum = false;  // false: too few rows for one; the likelihood is that of given predictions
 };
 
 // Fits the scale to residuals and sums. FailedPrecondition when all residuals are 0 (noiseless data
@@ -34,7 +39,16 @@ struct Likelihood {
 absl::StatusOr<Likelihood> FitLikelihood(const fit::Problem& problem,
                                          const std::vector<double>& prediction, NoiseModel model);
 
+// Finds parameters and scale of maximum likelihood from the given starts (coordinates of the
+// problem's, at least one) and takes the best; the loss of the problem counts for its space alone.
+// Where Student's t has no maximum (rows · 4 <= 5 · free parameters) the parameters stay at the
+// first start. Errors as FitLikelihood.
+absl::StatusOr<Likelihood> Maximize(const fit::Problem& problem,
+                                    const std::vector<std::vector<double>>& starts,
+                                    NoiseModel model, const fit::FitOptions& options);
+
 // Log density of targets at predictions for a known scale (held-out rows); rows are the problem's.
+// Without weights.
 std::vector<double> LogDensity(const fit::Problem& problem, const std::vector<double>& prediction,
                                NoiseModel model, double scale);
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <absl/strings/str_cat.h>
@@ -14,40 +16,145 @@ namespace {
 
 constexpr double kCriterionGap = 6;
 constexpr double kStandardErrors = 2;
+constexpr double kRatioLevel = .01;
+constexpr double kFullLevel = .05;
+constexpr double kExtrapolationLevel = .01;
 constexpr int64_t kSpareRuns = 3;
 
+// The likelihood ratio of two forms, either way round; nullptr where neither contains the other.
+const NestedTest* Ratio(const Comparison& comparison, const std::string& a, const std::string& b) {
+  for (const NestedTest& test : comparison.nested) {
+    if ((test.restricted == a && test.full == b) || (test.restricted == b && test.full == a)) {
+      return &test;
+    }
+  }
+  return nullptr;
+}
+
+// A special case of a special case is not told as one: `restriction` may be empty.
+std::string As(const NestedTest& test) {
+  return test.restriction.empty() ? "" : absl::StrCat(" (", test.restriction, ")");
+}
+
 // Why `best` is not clearly better than `other`; "" where it is.
-std::string Objection(const Ranked& best, const Ranked& other) {
+std::string Objection(const Comparison& comparison, const Ranked& best, const Ranked& other) {
+  const NestedTest* ratio = Ratio(comparison, best.name, other.name);
   const double gap = other.aicc - best.aicc;
+  const bool contained = ratio != nullptr && ratio->restricted == best.name;
+  if (contained && !(gap >= kCriterionGap && ratio->p > kFullLevel)) {
+    return absl::StrFormat(
+        "%s contains it%s and %s (likelihood ratio %.1f, p = %.2g)", other.name, As(*ratio),
+        ratio->p > kFullLevel ? "cannot be ruled out, though the runs do not call for it"
+                              : "the runs half call for it",
+        ratio->statistic, ratio->p);
+  }
   if (std::isfinite(gap) && gap < kCriterionGap) {
     return absl::StrFormat("its AICc is only %.1f below that of %s", gap, other.name);
   }
-  const double corrected = -other.log_likelihood_difference - (best.parameters - other.parameters);
-  if (!(corrected >= kStandardErrors * other.difference_se)) {
-    return absl::StrFormat(
-        "its log likelihood exceeds that of %s by %.1f with a standard error of %.1f (run by run, "
-        "less the parameters)",
-        other.name, corrected, other.difference_se);
+  if (ratio != nullptr && !contained) {
+    if (!(ratio->p < kRatioLevel)) {
+      return absl::StrFormat(
+          "%s is a special case of it%s that the runs do not rule out (p = %.2g)", other.name,
+          As(*ratio), ratio->p);
+    }
+  } else if (ratio == nullptr) {
+    const double corrected =
+        -other.log_likelihood_difference - (best.parameters - other.parameters);
+    if (!(corrected >= kStandardErrors * other.difference_se)) {
+      return absl::StrFormat(
+          "its log likelihood exceeds that of %s by %.1f with a standard error of %.1f (run by "
+          "run, less the parameters)",
+          other.name, corrected, other.difference_se);
+    }
   }
   if (std::isfinite(best.cross_validation.rmse) && std::isfinite(other.cross_validation.rmse) &&
       best.cross_validation.rmse > other.cross_validation.rmse) {
     return absl::StrFormat("%s predicts held-out runs better (error %.4g against %.4g)", other.name,
                            other.cross_validation.rmse, best.cross_validation.rmse);
   }
+  for (const Extrapolation& along : other.extrapolation) {
+    if (along.difference < 0 && along.difference_p < kExtrapolationLevel) {
+      return absl::StrFormat("%s extrapolates better along %s (p = %.2g)", other.name, along.axis,
+                             along.difference_p);
+    }
+  }
   return "";
+}
+
+// Why its first place does not stand; adds whoever takes it to the contenders.
+std::vector<std::string> Flips(const Comparison& comparison, std::set<std::string>* contenders) {
+  std::vector<std::string> flips;
+  for (const auto* variants : {&comparison.robustness.losses, &comparison.robustness.sizes}) {
+    for (const Variant& variant : *variants) {
+      if (!variant.flips || !variant.plausible) continue;
+      flips.push_back(absl::StrCat(variant.first, " is first under ", variant.what));
+      contenders->insert(variant.first);
+    }
+  }
+  if (comparison.robustness.flipping_runs > 0) {
+    std::set<std::string> takers;
+    std::string where;
+    for (const Influence& run : comparison.robustness.runs) {
+      if (!run.flips) continue;
+      if (where.empty()) where = run.where;
+      takers.insert(run.first);
+      contenders->insert(run.first);
+    }
+    flips.push_back(
+        comparison.robustness.flipping_runs == 1
+            ? absl::StrCat(absl::StrJoin(takers, " or "), " is first without one run, ", where)
+            : absl::StrCat(absl::StrJoin(takers, " or "), " is first without any of ",
+                           comparison.robustness.flipping_runs, " runs, such as ", where));
+  }
+  return flips;
+}
+
+// What a decided first place has stood: " ; it is first ..." or "".
+std::string Stood(const Comparison& comparison) {
+  std::vector<std::string> parts;
+  const Robustness& robustness = comparison.robustness;
+  int allowed = 0;
+  for (const Variant& variant : robustness.losses) allowed += variant.plausible;
+  if (!robustness.losses.empty()) {
+    parts.push_back(allowed > 0
+                        ? absl::StrFormat("under %s that the residuals allow",
+                                          allowed == 1 ? std::string("the other loss")
+                                                       : absl::StrCat(allowed, " other losses"))
+                        : std::string("under the only loss that the residuals allow"));
+  }
+  if (robustness.examined_runs > 0) {
+    parts.push_back(robustness.examined_runs == comparison.rows
+                        ? std::string("without any one run")
+                        : absl::StrCat("without any one of the ", robustness.examined_runs,
+                                       " runs that weigh most"));
+  }
+  for (const Variant& variant : robustness.sizes)
+    parts.push_back(absl::StrCat("with ", variant.what));
+  if (robustness.resamples > 0) {
+    parts.push_back(
+        absl::StrFormat("in %.0f%% of resamples", 100 * comparison.ranking[0].bootstrap_first));
+  }
+  if (parts.empty()) return "";
+  const std::string last = parts.back();
+  parts.pop_back();
+  return absl::StrCat("; it is first ", absl::StrJoin(parts, ", "), parts.empty() ? "" : " and ",
+                      last);
 }
 
 }  // namespace
 
 void Judge(Comparison* comparison) {
+  comparison->contenders.clear();
   comparison->rule = absl::StrFormat(
       "A form is called best if its AICc is at least %g below every other's, its log likelihood "
       "(less the difference in parameters) is higher by at least %g standard errors of the "
-      "run-by-run "
-      "differences, its error on held-out runs is not larger, and its own parameters are "
-      "determined "
-      "by the runs. Fewer than %d runs beyond a form's parameters are too few to compare.",
-      kCriterionGap, kStandardErrors, kSpareRuns);
+      "run-by-run differences (against a special case of itself: the likelihood ratio has p < %g), "
+      "its error on held-out runs is not larger and no other form extrapolates better with p < %g, "
+      "it stays first under every loss that the residuals allow, without any one run and with "
+      "parameters counted otherwise, and its own parameters are determined by the runs. Against a "
+      "form that contains it p must exceed %g. Fewer than %d runs beyond a form's parameters are "
+      "too few to compare.",
+      kCriterionGap, kStandardErrors, kRatioLevel, kExtrapolationLevel, kFullLevel, kSpareRuns);
   const std::vector<Ranked>& ranking = comparison->ranking;
   const std::string runs = absl::StrCat(comparison->rows, " runs");
   if (ranking.empty()) {
@@ -66,6 +173,13 @@ void Judge(Comparison* comparison) {
     }
   }
   const Ranked& best = ranking[0];
+  comparison->contenders = {best.name};
+  if (ranking.size() > 1 && !std::isfinite(best.aicc)) {
+    comparison->verdict = Verdict::kTooFew;
+    comparison->sentence =
+        absl::StrCat("Too few runs to compare: no form has a finite AICc on ", runs, ".");
+    return;
+  }
   if (ranking.size() == 1) {
     comparison->verdict = Verdict::kUndecided;
     const std::string fitted = absl::StrFormat("%s was fitted to %s (mean relative error %.2g%%)",
@@ -87,15 +201,25 @@ void Judge(Comparison* comparison) {
     return;
   }
   std::vector<std::string> objections;
+  std::set<std::string> contenders;
   for (size_t i = 1; i < ranking.size(); ++i) {
-    const std::string objection = Objection(best, ranking[i]);
-    if (!objection.empty()) objections.push_back(objection);
+    const std::string objection = Objection(*comparison, best, ranking[i]);
+    if (objection.empty()) continue;
+    objections.push_back(objection);
+    contenders.insert(ranking[i].name);
   }
+  for (std::string& flip : Flips(*comparison, &contenders)) objections.push_back(std::move(flip));
   if (!objections.empty()) {
     comparison->verdict = Verdict::kUndecided;
-    comparison->sentence =
-        absl::StrCat("Undecided on ", runs, ": ", best.name, " has the lowest AICc, but ",
-                     absl::StrJoin(objections, "; "), ".");
+    std::vector<std::string> beaten;
+    for (size_t i = 1; i < ranking.size(); ++i) {
+      auto& list = contenders.count(ranking[i].name) != 0 ? comparison->contenders : beaten;
+      list.push_back(ranking[i].name);
+    }
+    comparison->sentence = absl::StrCat(
+        "Undecided on ", runs, ": ", best.name, " has the lowest AICc, but ",
+        absl::StrJoin(objections, "; "),
+        beaten.empty() ? "" : absl::StrCat(". Clearly worse: ", absl::StrJoin(beaten, ", ")), ".");
     return;
   }
   comparison->verdict = Verdict::kDecided;
@@ -103,9 +227,10 @@ void Judge(Comparison* comparison) {
   if (std::isfinite(ranking[1].delta_aicc)) {
     gap = absl::StrFormat(", AICc %.1f below the next, %s", ranking[1].delta_aicc, ranking[1].name);
   }
-  comparison->sentence = absl::StrFormat(
-      "%s describes these %s best of %d forms (mean relative error %.2g%%%s).", best.name, runs,
-      static_cast<int>(ranking.size()), 100 * best.fit.mean_relative_error, gap);
+  comparison->sentence =
+      absl::StrFormat("%s describes these %s best of %d forms (mean relative error %.2g%%%s)%s.",
+                      best.name, runs, static_cast<int>(ranking.size()),
+                      100 * best.fit.mean_relative_error, gap, Stood(*comparison));
 }
 
 }  // namespace qatlas::compare

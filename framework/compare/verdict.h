@@ -6,16 +6,20 @@
 
 namespace qatlas::compare {
 
-// Fills verdict, sentence and rule from a ranking whose criteria and tests are filled.
+// Fills verdict, sentence, rule and contenders from a comparison whose everything else is filled.
 //
 // The rule: the form with the lowest AICc is called best if, against every other form,
 //   (a) its AICc is lower by at least 6;
 //   (b) the difference in log likelihood, less the difference in the number of parameters, is at
-//   least
-//       twice its standard error (Vuong 1989, from the differences run by run);
-//   (c) its error on held-out runs is not the larger one;
-// and it is itself identifiable. Fewer than three runs to spare beyond a form's parameters is too
-// few.
+//       least twice its standard error (Vuong 1989, from the differences run by run); against a
+//       form that is a special case of it, the likelihood ratio has p < .01 in its place, and
+//       against a form that contains it p > .05 (with one parameter more the gap never reaches 6:
+//       such a form cannot be ruled out, only not called for);
+//   (c) its error on held-out runs is not the larger one, and the other does not extrapolate
+//       better along any axis with p < .01;
+// if it stays first under every loss that the residuals allow, without any one run and with N
+// counted otherwise, as far as these were examined; and if it is itself identifiable. Fewer than
+// three runs to spare beyond a form's parameters are too few.
 void Judge(Comparison* comparison);
 
 }  // namespace qatlas::compare
