@@ -45,6 +45,7 @@ int main(int argc, char** argv) {
 #endif
   AddLabVerbs(app, session);
   AddReportVerb(app, session);
+  AddTableVerbs(app, session);
   AddPlanVerb(app, session);
   AddDesignVerb(app, session);
   AddPredictVerbs(app, session);

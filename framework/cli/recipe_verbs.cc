@@ -68,7 +68,7 @@ int Copy(const Session& session, const Arguments& arguments) {
 
 int Show(Session& session, const Arguments& arguments) {
   ExitCode code;
-  auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code);
+  auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code, RecipeUse::kAny);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
   std::cout << recipe->text;
   return kDone;
@@ -76,8 +76,18 @@ int Show(Session& session, const Arguments& arguments) {
 
 int Validate(Session& session, const Arguments& arguments) {
   ExitCode code;
-  auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code);
+  auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code, RecipeUse::kAny);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
+  if (recipe->observations) {
+    const size_t files = recipe->observations->files.size();
+    if (session.json) {
+      return Session::Answer(
+          {{"recipe", recipe->name}, {"files", files}, {"fits", recipe->fits.size()}});
+    }
+    std::printf("%s: valid; %zu fits to observations of %zu %s\n", recipe->name.c_str(),
+                recipe->fits.size(), files, files == 1 ? "file" : "files");
+    return kDone;
+  }
   const size_t baselines = static_cast<size_t>(
       std::count_if(recipe->runs.begin(), recipe->runs.end(),
                     [](const recipe::RunRequest& run) { return run.scheme == 0; }));

@@ -39,7 +39,7 @@ absl::StatusOr<fs::path> FindRecipe(const std::string& name) {
 
 absl::StatusOr<recipe::ResolvedRecipe> LoadRecipe(Session& session, const std::string& name,
                                                   const std::vector<std::string>& overrides,
-                                                  ExitCode* code) {
+                                                  ExitCode* code, RecipeUse use) {
   *code = kBadInput;
   auto file = FindRecipe(name);
   if (!file.ok()) return file.status();
@@ -48,7 +48,14 @@ absl::StatusOr<recipe::ResolvedRecipe> LoadRecipe(Session& session, const std::s
     *code = kPluginFailure;
     return catalog.status();
   }
-  return recipe::Load(file->string(), overrides, **catalog);
+  auto recipe = recipe::Load(file->string(), overrides, **catalog);
+  if (recipe.ok() && recipe->observations && use == RecipeUse::kTraining) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file->string(),
+                     ": it has [observations] and trains nothing; use it with "
+                     "`qatlas observations`, `fit`, `compare` or `report`"));
+  }
+  return recipe;
 }
 
 }  // namespace qatlas::cli

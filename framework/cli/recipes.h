@@ -18,10 +18,17 @@ std::vector<std::filesystem::path> InstalledRecipes();
 // A file as given, or the installed recipe of that name. NotFound lists the installed ones.
 absl::StatusOr<std::filesystem::path> FindRecipe(const std::string& name);
 
+// Which recipes a verb can use.
+enum class RecipeUse {
+  kTraining,  // those that train; one of [observations] is refused
+  kAny,
+};
+
 // Finds, reads and validates a recipe; `code` is set for the failure.
 absl::StatusOr<recipe::ResolvedRecipe> LoadRecipe(Session& session, const std::string& name,
                                                   const std::vector<std::string>& overrides,
-                                                  ExitCode* code);
+                                                  ExitCode* code,
+                                                  RecipeUse use = RecipeUse::kTraining);
 
 }  // namespace qatlas::cli
 

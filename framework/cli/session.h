@@ -56,6 +56,7 @@ void AddPluginVerbs(CLI::App& app, Session& session);
 void AddRecipeVerbs(CLI::App& app, Session& session);
 void AddLabVerbs(CLI::App& app, Session& session);  // fit, compare
 void AddReportVerb(CLI::App& app, Session& session);
+void AddTableVerbs(CLI::App& app, Session& session);  // observations, optima
 void AddPlanVerb(CLI::App& app, Session& session);
 void AddDesignVerb(CLI::App& app, Session& session);
 void AddPredictVerbs(CLI::App& app, Session& session);  // predict, score

@@ -84,11 +84,11 @@ std::vector<std::vector<size_t>> ExactDuplicates(const Table& table) {
   return sets;
 }
 
-absl::StatusOr<Deduplicated> ApplyDuplicateRule(const Table& table, DuplicateRule rule) {
+absl::StatusOr<Deduplicated> ApplyDuplicateRule(Table table, DuplicateRule rule) {
   Deduplicated result;
   const std::vector<std::vector<size_t>> sets = ExactDuplicates(table);
   if (sets.empty()) {
-    result.table = table;
+    result.table = std::move(table);
     return result;
   }
   size_t extra = 0;
@@ -100,7 +100,7 @@ absl::StatusOr<Deduplicated> ApplyDuplicateRule(const Table& table, DuplicateRul
         absl::StrCat(what, "; take them out, or let them be merged or kept"));
   }
   if (rule == DuplicateRule::kKeep) {
-    result.table = table;
+    result.table = std::move(table);
     result.notes.push_back(absl::StrCat(what, "; all were kept and count as separate runs."));
     return result;
   }

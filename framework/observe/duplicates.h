@@ -33,7 +33,7 @@ struct Deduplicated {
   std::vector<std::string> notes;  // what was found and what was done, with places
 };
 // Applies the rule. InvalidArgument under kRefuse when there are any.
-absl::StatusOr<Deduplicated> ApplyDuplicateRule(const Table& table, DuplicateRule rule);
+absl::StatusOr<Deduplicated> ApplyDuplicateRule(Table table, DuplicateRule rule);
 
 // Rows of the same experiment.
 struct Replicates {

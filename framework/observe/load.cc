@@ -84,7 +84,8 @@ absl::StatusOr<Loaded> Load(const LoadSpec& spec) {
               absl::InvalidArgumentError(absl::StrCat("where = ", spec.import.where, ": none of ",
                                                       loaded.rows_read, " rows meets it")));
   }
-  absl::StatusOr<Deduplicated> single = ApplyDuplicateRule(loaded.table, spec.duplicates);
+  absl::StatusOr<Deduplicated> single =
+      ApplyDuplicateRule(std::move(loaded.table), spec.duplicates);
   if (!single.ok()) return single.status();
   loaded.table = std::move(single->table);
   loaded.notes = std::move(single->notes);

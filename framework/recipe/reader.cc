@@ -41,12 +41,14 @@ absl::StatusOr<ResolvedRecipe> Resolve(Node root, const std::string& file,
   reading.recipe.file = file;
   CheckTop(&reading);
   ReadHead(&reading);
-  ReadData(&reading);
-  ReadTraining(&reading);
-  ReadModels(&reading);
-  ReadSchemes(&reading);
-  ReadGrids(&reading);
-  ReadStart(&reading);
+  if (!ReadObservationsSection(&reading)) {
+    ReadData(&reading);
+    ReadTraining(&reading);
+    ReadModels(&reading);
+    ReadSchemes(&reading);
+    ReadGrids(&reading);
+    ReadStart(&reading);
+  }
   ReadFits(&reading);
   ReadReport(&reading);
   QATLAS_RETURN_IF_ERROR(reading.problems.ToStatus());

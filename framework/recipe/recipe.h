@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/recipe/observations_section.h"
 #include "framework/recipe/segment.h"
 #include "nlohmann/json.hpp"
 
@@ -108,6 +109,8 @@ struct ResolvedRecipe {
   std::optional<std::string> start_checkpoint;  // a foreign checkpoint that every run starts from
   std::vector<RunRequest> runs;                 // without doubles; baselines included
   std::vector<FitSettings> fits;
+  // Where the runs come from a table: nothing is trained, and models, schemes and runs are empty.
+  std::optional<ObservationsSettings> observations;
   std::string report_title;
   std::string text;  // the resolved recipe as TOML, for the record
 

@@ -3,6 +3,7 @@
 #include <qatlas/check.h>
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "framework/recipe/observations_section.h"
 
 namespace qatlas::recipe {
 namespace {
@@ -296,6 +297,8 @@ std::string TypeText(const KeySpec& key) {
       return "table of lists";
     case KeyType::kStart:
       return "text or table";
+    case KeyType::kExpressions:
+      return "table of expressions";
   }
   return "";
 }
@@ -343,6 +346,7 @@ const std::vector<SectionSpec>& Schema() {
     Append(DataSections(), sections);
     Append(TrainingSections(), sections);
     Append(GridSections(), sections);
+    Append(ObservationsSections(), sections);
     Append(OtherSections(), sections);
     return sections;
   }();

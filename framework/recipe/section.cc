@@ -38,6 +38,8 @@ const char* Wanted(KeyType type) {
       return "a table of lists, or a list of such tables";
     case KeyType::kStart:
       return "text, a table, or a list of these";
+    case KeyType::kExpressions:
+      return "a table of expressions";
   }
   return "";
 }
@@ -123,6 +125,12 @@ bool ReadValue(const KeySpec& key, const Node& value, Node* out, Problems* probl
                                               ", not ", Shown(value)));
       return false;
     }
+    case KeyType::kExpressions:
+      *out = value;
+      if (value.Is(Node::Type::kTable)) return true;
+      problems->Add(value.where, absl::StrCat("'", key.name, "' must be ", Wanted(key.type),
+                                              ", not ", Shown(value)));
+      return false;
     default:
       return ReadScalar(key, key.type, value, out, problems);
   }

@@ -45,14 +45,10 @@ void Scheme(const SchemeSource& source, std::string* out) {
   absl::StrAppend(out, "]\n");
 }
 
-}  // namespace
-
-std::string ResolvedText(const Reading& reading) {
+// Everything that only a recipe that trains has.
+void Training(const Reading& reading, std::string* out_text) {
   const ResolvedRecipe& recipe = reading.recipe;
-  std::string out = "[recipe]\n";
-  Line("name", Node::String(recipe.name), &out);
-  Line("description", Node::String(recipe.description), &out);
-
+  std::string& out = *out_text;
   absl::StrAppend(&out, "\n[data]\n");
   Keys(Section("data", recipe.data.kind), reading.sections.at("data"), &out);
 
@@ -92,6 +88,21 @@ std::string ResolvedText(const Reading& reading) {
   if (recipe.start_checkpoint) {
     absl::StrAppend(&out, "\n[start]\n");
     Line("checkpoint", Node::String(*recipe.start_checkpoint), &out);
+  }
+}
+
+}  // namespace
+
+std::string ResolvedText(const Reading& reading) {
+  const ResolvedRecipe& recipe = reading.recipe;
+  std::string out = "[recipe]\n";
+  Line("name", Node::String(recipe.name), &out);
+  Line("description", Node::String(recipe.description), &out);
+
+  if (recipe.observations) {
+    absl::StrAppend(&out, ObservationsText(reading));
+  } else {
+    Training(reading, &out);
   }
   for (size_t i = 0; i < reading.fits.size(); ++i) {
     absl::StrAppend(&out, "\n[[fit]]\n");
