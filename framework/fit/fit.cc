@@ -11,93 +11,17 @@
 
 #include "framework/fit/identify.h"
 #include "framework/fit/local.h"
-#include "framework/fit/parallel.h"
-#include "framework/fit/starts.h"
+#include "framework/fit/search.h"
 #include "framework/fit/uncertainty.h"
 
 namespace qatlas::fit {
 namespace {
 
-constexpr double kAgreement = 1e-6;
-// From so many searches on, this many run first, and the rest may end in the optima they found.
-constexpr int64_t kManySearches = 200;
-constexpr int64_t kFirstSearches = 16;
-constexpr size_t kKnownOptima = 3;
 // How often a lower optimum that a profile found is followed.
 constexpr int kMostRestarts = 3;
 
 Refit Search(LocalSearcher* searcher, absl::Span<const double> start, LocalSearch local) {
   return local == LocalSearch::kOwn ? searcher->Run(start) : searcher->RunNlopt(start, local);
-}
-
-// Start, with the linear coordinates solved where that lowers the objective.
-std::vector<double> Prepare(const StartGrid& grid, int64_t index, bool closed_form,
-                            LocalSearcher* searcher) {
-  std::vector<double> u = grid.At(index);
-  if (closed_form) searcher->SolveLinear(&u);
-  return u;
-}
-
-// Indices of the starts to search: all, or those with the lowest objective.
-std::vector<int64_t> Screen(const Problem& problem, const StartGrid& grid,
-                            const FitOptions& options) {
-  std::vector<int64_t> order(grid.size());
-  std::iota(order.begin(), order.end(), 0);
-  if (options.searched <= 0 || grid.size() <= options.searched) return order;
-  std::vector<double> objective(grid.size());
-  ParallelFor(grid.size(), options.threads, 16, [&] {
-    return [&, searcher = LocalSearcher(problem, options)](int64_t begin, int64_t end) mutable {
-      for (int64_t i = begin; i < end; ++i) {
-        objective[i] = searcher.Objective(Prepare(grid, i, options.closed_form, &searcher));
-      }
-    };
-  });
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int64_t a, int64_t b) { return objective[a] < objective[b]; });
-  order.resize(options.searched);
-  return order;
-}
-
-// Searches from every chosen start. Where there are many, a few searches are run in full first and
-// the others may join the optima found there: which ones are known does not depend on threads.
-std::vector<Refit> SearchAll(const Problem& problem, const StartGrid& grid,
-                             const std::vector<int64_t>& chosen, const FitOptions& options) {
-  const int64_t count = static_cast<int64_t>(chosen.size());
-  std::vector<Refit> searches(count);
-  std::vector<Refit> known;
-  const auto run = [&](const std::vector<int64_t>& which) {
-    ParallelFor(static_cast<int64_t>(which.size()), options.threads, 4, [&] {
-      return [&, searcher = LocalSearcher(problem, options)](int64_t begin, int64_t end) mutable {
-        searcher.SetKnown(&known);
-        for (int64_t k = begin; k < end; ++k) {
-          const int64_t i = which[k];
-          const std::vector<double> start =
-              Prepare(grid, chosen[i], options.closed_form, &searcher);
-          searches[i] = Search(&searcher, start, options.local);
-        }
-      };
-    });
-  };
-  std::vector<int64_t> first;
-  std::vector<int64_t> rest;
-  const int64_t stride = count >= kManySearches ? count / kFirstSearches : 1;
-  for (int64_t i = 0; i < count; ++i) (i % stride == 0 ? first : rest).push_back(i);
-  run(first);
-  if (rest.empty()) return searches;
-  for (int64_t i : first) {
-    if (searches[i].converged) known.push_back(searches[i]);
-  }
-  std::sort(known.begin(), known.end(),
-            [](const Refit& a, const Refit& b) { return a.objective < b.objective; });
-  // One of each: optima of the same objective are the same, or as good.
-  known.erase(std::unique(known.begin(), known.end(),
-                          [](const Refit& a, const Refit& b) {
-                            return b.objective <= a.objective * (1 + kAgreement);
-                          }),
-              known.end());
-  if (known.size() > kKnownOptima) known.resize(kKnownOptima);
-  run(rest);
-  return searches;
 }
 
 void FillEstimates(FitResult* result) {
@@ -180,6 +104,12 @@ void FillNotes(FitResult* result) {
         "No run has ", absl::StrJoin(lacking, " or "), ", so ", absl::StrJoin(unused, ", "), " ",
         unused.size() > 1 ? "are" : "is", " left out of the fit; the value shown means nothing."));
   }
+  if (result->agreeing == 1 && result->searched > 1 && result->searched < result->starts) {
+    result->notes.push_back(
+        absl::StrCat("Only one of ", result->searched,
+                     " searches ended at the best optimum; a search of more of the ",
+                     result->starts, " starts may find a better one."));
+  }
   if (!result->converged) {
     result->notes.push_back("The best search ended before it met its tolerance.");
   }
@@ -219,9 +149,8 @@ absl::StatusOr<FitResult> Fit(const Problem& given, const FitOptions& options) {
   result.form = given.form_name();
   result.problem = std::make_shared<const Problem>(given);
   const Problem& problem = *result.problem;
-  const StartGrid grid(problem, options.closed_form, options.max_starts);
-  const std::vector<int64_t> chosen = Screen(problem, grid, options);
-  const std::vector<Refit> searches = SearchAll(problem, grid, chosen, options);
+  const MultiStart multi = SearchStarts(problem, options);
+  const std::vector<Refit>& searches = multi.searches;
   const auto best =
       std::min_element(searches.begin(), searches.end(),
                        [](const Refit& a, const Refit& b) { return a.objective < b.objective; });
@@ -230,13 +159,11 @@ absl::StatusOr<FitResult> Fit(const Problem& given, const FitOptions& options) {
         "'", problem.form_name(), "' has no finite objective at any of ", searches.size(),
         " starts; are the units of the covariates those of the form?"));
   }
-  result.starts = static_cast<int>(grid.size());
+  result.starts = static_cast<int>(multi.starts);
+  result.optima = multi.optima;
+  result.stopped_early = multi.stopped_early;
   result.searched = static_cast<int>(searches.size());
-  // Noiseless data end at rounding: objectives below it agree.
-  double floor = 0;
-  for (double y : problem.target()) {
-    floor += problem.loss().space == Space::kLog ? 1e-24 : 1e-24 * y * y;
-  }
+  const double floor = RoundingFloor(problem);
   for (const Refit& search : searches) {
     if (!std::isfinite(search.objective)) ++result.failed;
   }
@@ -252,7 +179,7 @@ absl::StatusOr<FitResult> Fit(const Problem& given, const FitOptions& options) {
   }
   result.agreeing = 0;
   for (const Refit& search : searches) {
-    if (search.objective <= found.objective * (1 + kAgreement) + floor) ++result.agreeing;
+    if (Agrees(search.objective, found.objective, floor)) ++result.agreeing;
   }
   JudgeOtherOptima(searches, options.level, &result);
   FillNotes(&result);

@@ -20,6 +20,15 @@ enum class LocalSearch {
   kNloptSlsqp,  // NLopt's LD_SLSQP
 };
 
+// In place of a grid of starts: NLopt's global searches over the box of start values and bounds,
+// four of them with seeds of their own, each followed by a local search.
+enum class GlobalSearch {
+  kNone,   // the grid
+  kMlsl,   // G_MLSL_LDS: many local searches from a low-discrepancy sequence, clustered
+  kCrs2,   // GN_CRS2_LM: controlled random search
+  kIsres,  // GN_ISRES: evolution strategy
+};
+
 // Where the intervals of a fit's parameters come from (docs/laws.md has their coverage).
 enum class Intervals {
   kProfile,     // profile likelihood: refits with the parameter held; asymmetric, may be open
@@ -45,10 +54,20 @@ struct FitOptions {
   // not solved in closed form. With `closed_form`, linear parameters get their (weighted least
   // squares) optimum at every start and need no grid of their own.
   bool closed_form = true;
-  // Of the starts, this many with the lowest objective are searched to their local optimum; 0: all.
-  int searched = 24;
+  // Variable projection (Golub and Pereyra 1973): the linear parameters are solved, within their
+  // bounds, at every point that a search tries, and damping and step lengths hold for the others
+  // alone. Where the loss is not quadratic in them they are solved by reweighting, and the search
+  // ends in all parameters jointly. The optimum is the same. LocalSearch::kOwn only.
+  bool projected = false;
+  // Of the starts, at most this many are searched to their local optimum, half of them those with
+  // the lowest objective (search.h); 0: all.
+  int searched = 32;
+  bool stop_early = true;       // search fewer where that is safe: the rule is in search.h
   int64_t max_starts = 200000;  // beyond, every k-th of the product is taken
   LocalSearch local = LocalSearch::kOwn;
+  GlobalSearch global = GlobalSearch::kNone;
+  int evaluations = 20000;   // of the objective, by one global search
+  uint64_t seed = 1;         // of global searches
   double tolerance = 1e-10;  // relative decrease of the objective at which a search ends
   int max_iterations = 500;  // of one local search
   int threads = 0;           // 0: as many as the machine has. Results do not depend on it
@@ -123,16 +142,18 @@ struct FitResult {
                               // the normalized median absolute deviation for Huber, and
                               // sqrt(n/(n-p)) times the scale of its likelihood for Student's t
 
-  int starts = 0;          // generated
-  int searched = 0;        // run to a local optimum
+  int starts = 0;    // generated
+  int searched = 0;  // run to a local optimum
+  int optima = 0;    // of different objectives among those
+  bool stopped_early = false;
   int agreeing = 0;        // of those, how many ended within 1e-6 (relative) of the best objective
   int failed = 0;          // without a finite objective
   int iterations = 0;      // of the best search
   bool converged = false;  // the best search met its tolerance
 
   // 2 (F - F_min)/objective_scale is what the noise alone makes of a squared Student-t with
-  // `degrees` degrees of freedom when one parameter is held at its true value (calibrated for robust
-  // losses, see uncertainty.h). degrees is infinite where the noise is known exactly.
+  // `degrees` degrees of freedom when one parameter is held at its true value (calibrated for
+  // robust losses, see uncertainty.h). degrees is infinite where the noise is known exactly.
   double objective_scale = 0;
   double degrees = 0;
   // Covariance of the free coordinates as searched, [p][p]; empty where it cannot be computed.

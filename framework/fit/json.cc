@@ -109,6 +109,8 @@ json ToJson(const FitResult& fit, const std::vector<BootstrapInterval>& bootstra
            {{"starts", fit.starts},
             {"searched", fit.searched},
             {"agreeing", fit.agreeing},
+            {"optima", fit.optima},
+            {"stopped_early", fit.stopped_early},
             {"failed", fit.failed},
             {"iterations", fit.iterations},
             {"converged", fit.converged}}},

@@ -16,12 +16,8 @@ namespace {
 constexpr double kLongestLogStep = 4.0;
 // Levenberg-Marquardt hands a robust loss over to BFGS once it predicts a relative gain below this,
 // or after so many steps.
-constexpr double kHandOver = 3e-3;
+constexpr double kHandOver = 1e-3;
 constexpr double kSmallDamping = 1e-2;
-// A search joins a known optimum when its objective is within this factor of the optimum's; it
-// looks again after so many steps.
-constexpr double kNearby = 4;
-constexpr int kBetweenJoins = 5;
 constexpr int kLevenbergSteps = 40;
 
 }  // namespace
@@ -43,6 +39,7 @@ LocalSearcher::LocalSearcher(const Problem& problem, const FitOptions& options)
     double length = coordinate.log ? kLongestLogStep : 0.5 * (*high - *low);
     if (length <= 0) length = std::max(1.0, std::abs(*low));
     length_.push_back(length);
+    projected_.push_back(options.projected && coordinate.linear);
   }
   for (std::vector<double>* rows :
        {&target_, &weight_, &inverse_noise_, &prediction_, &slope_, &curvature_, &row_scratch_}) {
@@ -53,6 +50,8 @@ LocalSearcher::LocalSearcher(const Problem& problem, const FitOptions& options)
   values_.assign(problem.parameters().size(), 0.0);
   matrix_.assign(m_ * m_, 0.0);
   trial_.assign(m_, 0.0);
+  pinned_.assign(m_, 0);
+  trial_pinned_.assign(m_, 0);
   trial_g_.assign(m_, 0.0);
   trial_h_.assign(m_ * m_, 0.0);
   SetWeight(problem.weight());
@@ -80,6 +79,12 @@ void LocalSearcher::Release(int i) {
   upper_[i] = problem_.UpperCoordinate(i);
 }
 
+double LocalSearcher::Terms(const double* prediction, double* slope, double* curvature) {
+  const inner::TermsInput input = {problem_.loss(), rows_,          prediction,
+                                   target_.data(),  weight_.data(), inverse_noise_.data()};
+  return inner::HostKernels().terms(input, slope, curvature, row_scratch_.data());
+}
+
 double LocalSearcher::Assess(const double* u, bool derivatives) {
   const std::vector<Parameter>& parameters = problem_.parameters();
   for (int i = 0; i < m_; ++i) {
@@ -92,10 +97,7 @@ double LocalSearcher::Assess(const double* u, bool derivatives) {
   }
   problem_.Evaluate(values_, prediction_.data(), derivatives ? jacobian_.data() : nullptr, padded_,
                     &scratch_);
-  const inner::TermsInput input = {problem_.loss(), rows_,          prediction_.data(),
-                                   target_.data(),  weight_.data(), inverse_noise_.data()};
-  double objective =
-      inner::HostKernels().terms(input, slope_.data(), curvature_.data(), row_scratch_.data());
+  double objective = Terms(prediction_.data(), slope_.data(), curvature_.data());
   if (tether_ != nullptr) {
     tether_gradient_.assign(m_, 0.0);
     const double value = tether_->quantity(u, tether_gradient_.data());
@@ -147,6 +149,7 @@ void LocalSearcher::Clip(double* u) const {
 }
 
 bool LocalSearcher::Held(int i, const double* u, const double* g) const {
+  if (pinned_[i] && g[i] > 0) return true;
   return (u[i] <= lower_[i] && (g[i] > 0 || lower_[i] == upper_[i])) ||
          (u[i] >= upper_[i] && g[i] < 0);
 }
@@ -167,7 +170,10 @@ bool LocalSearcher::Step(const double* u, const double* g, const double* h, doub
     // exponent so large that its term is gone); damping is at least what makes a step of full
     // length cost F.
     const double length = length_[free_[a]];
-    matrix_[a * n + a] += lambda * std::max(matrix_[a * n + a], objective / (length * length));
+    // What is solved for afterwards needs no damping but what keeps the factor regular.
+    matrix_[a * n + a] +=
+        Projects(free_[a]) ? (1e-10 + 1e-4 * lambda) * matrix_[a * n + a]
+                           : lambda * std::max(matrix_[a * n + a], objective / (length * length));
   }
   std::vector<double> large;
   double* x = rhs;
@@ -186,8 +192,14 @@ Refit LocalSearcher::Run(absl::Span<const double> start) {
   Refit state;
   state.coordinates.assign(start.begin(), start.end());
   Clip(state.coordinates.data());
-  state.objective = Assess(state.coordinates.data(), true);
+  // A tether is not part of what Project solves.
+  projects_ =
+      tether_ == nullptr && std::find(projected_.begin(), projected_.end(), 1) != projected_.end();
+  std::fill(pinned_.begin(), pinned_.end(), 0);
+  state.objective =
+      projects_ ? Project(state.coordinates.data()) : Assess(state.coordinates.data(), true);
   if (!std::isfinite(state.objective)) return state;
+  pinned_ = trial_pinned_;
   std::vector<double> g(m_);
   std::vector<double> h(m_ * m_);
   Gradient(g.data());
@@ -217,14 +229,20 @@ bool LocalSearcher::Levenberg(Refit* state, std::vector<double>* g, std::vector<
       double predicted = 0;
       double cut = 1;
       for (int i = 0; i < m_; ++i) {
+        if (Projects(i)) continue;
         if (std::abs(step[i]) * cut > length_[i]) cut = length_[i] / std::abs(step[i]);
       }
-      for (int i = 0; i < m_; ++i) trial_[i] = u[i] + cut * step[i];
+      for (int i = 0; i < m_; ++i) {
+        step[i] *= cut;
+        trial_[i] = u[i] + (Projects(i) ? std::clamp(step[i], -length_[i], length_[i]) : step[i]);
+      }
       Clip(trial_.data());
       for (int i = 0; i < m_; ++i) {
-        step[i] = trial_[i] - u[i];
+        if (!Projects(i)) step[i] = trial_[i] - u[i];
+      }
+      for (int i = 0; i < m_; ++i) {
         double hs = 0;
-        for (int j = 0; j < m_; ++j) hs += (*h)[i * m_ + j] * (trial_[j] - u[j]);
+        for (int j = 0; j < m_; ++j) hs += (*h)[i * m_ + j] * step[j];
         predicted -= step[i] * ((*g)[i] + 0.5 * hs);
       }
       // Nothing to gain within the model: an optimum, as far as doubles can tell. (Projection onto
@@ -235,13 +253,15 @@ bool LocalSearcher::Levenberg(Refit* state, std::vector<double>* g, std::vector<
         return true;
       }
       const double objective =
-          predicted > 0 ? Assess(trial_.data(), true) : std::numeric_limits<double>::infinity();
+          predicted > 0 ? (projects_ ? Project(trial_.data()) : Assess(trial_.data(), true))
+                        : std::numeric_limits<double>::infinity();
       gain = state->objective - objective;
       if (gain > 0) {
         const double ratio = gain / predicted;
         lambda *= std::max(1.0 / 9, 1 - std::pow(2 * ratio - 1, 3));
         growth = 2;
         u = trial_;
+        pinned_ = trial_pinned_;
         const double before = state->objective;
         state->objective = objective;
         Gradient(g->data());
@@ -293,33 +313,6 @@ bool LocalSearcher::ResetInverse(const double* u, const double* g, const double*
   return false;
 }
 
-bool LocalSearcher::Join(Refit* state, const std::vector<double>& g) {
-  if (known_ == nullptr) return false;
-  for (const Refit& optimum : *known_) {
-    if (optimum.objective > state->objective || state->objective > kNearby * optimum.objective) {
-      continue;
-    }
-    double slope = 0;
-    for (int i = 0; i < m_; ++i) slope += g[i] * (optimum.coordinates[i] - state->coordinates[i]);
-    bool plain = slope < 0;
-    for (double share : {0.25, 0.5, 0.75}) {
-      if (!plain) break;
-      for (int i = 0; i < m_; ++i) {
-        trial_[i] =
-            state->coordinates[i] + share * (optimum.coordinates[i] - state->coordinates[i]);
-      }
-      const double chord = (1 - share) * state->objective + share * optimum.objective;
-      plain = Assess(trial_.data(), false) <= chord;
-    }
-    if (!plain) continue;
-    state->coordinates = optimum.coordinates;
-    state->objective = optimum.objective;
-    state->converged = true;
-    return true;
-  }
-  return false;
-}
-
 void LocalSearcher::Bfgs(Refit* state, std::vector<double>* g, std::vector<double>* h) {
   std::vector<double>& u = state->coordinates;
   std::vector<double> inverse(m_ * m_);
@@ -332,12 +325,7 @@ void LocalSearcher::Bfgs(Refit* state, std::vector<double>* g, std::vector<doubl
   if (!fresh) return;
   for (int i = 0; i < m_; ++i) held[i] = Held(i, u.data(), g->data());
   int quiet = 0;
-  int until_join = 0;
   while (state->iterations < max_iterations_) {
-    if (until_join-- == 0) {
-      if (Join(state, *g)) return;
-      until_join = kBetweenJoins;
-    }
     ++state->iterations;
     double slope = 0;
     for (int i = 0; i < m_; ++i) {

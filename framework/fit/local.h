@@ -25,6 +25,8 @@ namespace qatlas::fit {
 //    residuals lie in the linear branch and the Gauss-Newton matrix says little about the true
 //    Hessian.
 //
+// With FitOptions::projected, phase 1 solves the linear coordinates at every trial point (Project).
+//
 // Bounds are kept by projection: a coordinate at a bound whose gradient points outwards is held.
 class LocalSearcher {
  public:
@@ -34,10 +36,6 @@ class LocalSearcher {
   // Replaces weights [rows] or targets [rows] (natural units) for the searches that follow.
   void SetWeight(absl::Span<const double> weight);
   void SetTarget(absl::Span<const double> target);
-
-  // Optima that searches may end in early: when the way there is downhill and below the chord all
-  // along, the search would reach it. Must outlive the searcher; nullptr for none.
-  void SetKnown(const std::vector<Refit>* known) { known_ = known; }
 
   // Holds a coordinate at a value in the searches that follow, until it is released (profiles).
   void Hold(int i, double value);
@@ -81,6 +79,13 @@ class LocalSearcher {
  private:
   // Evaluates at u; fills slope_, curvature_ and the natural Jacobian (scales in scale_).
   double Assess(const double* u, bool derivatives);
+  // Sets the projected coordinates of u to the optimum of the objective given the others, within
+  // their bounds (reweighted where the loss is not quadratic in them), and assesses with
+  // derivatives. Positive parameters whose term least squares wants gone get a value at which it
+  // is, to rounding, and a mark in trial_pinned_.
+  double Project(double* u);
+  bool Projects(int i) const { return projects_ && projected_[i] != 0; }
+  double Terms(const double* prediction, double* slope, double* curvature);
   void Gradient(double* g);
   void Hessian(double* h);
   void Clip(double* u) const;
@@ -90,8 +95,6 @@ class LocalSearcher {
   bool Step(const double* u, const double* g, const double* h, double objective, double lambda,
             double* step);
   bool Levenberg(Refit* state, std::vector<double>* g, std::vector<double>* h);
-  // Moves to a known optimum if the way to it is plain.
-  bool Join(Refit* state, const std::vector<double>& g);
   void Bfgs(Refit* state, std::vector<double>* g, std::vector<double>* h);
   bool ResetInverse(const double* u, const double* g, const double* h, double objective,
                     std::vector<double>* inverse);
@@ -107,7 +110,10 @@ class LocalSearcher {
   std::vector<double> prediction_, jacobian_, slope_, curvature_, row_scratch_, scale_, values_;
   std::vector<double> scratch_, matrix_, trial_, trial_g_, trial_h_;
   std::vector<int> free_;
-  const std::vector<Refit>* known_ = nullptr;
+  // Variable projection: which coordinates are solved for, and of those which lie where their term
+  // is gone at the point last accepted and tried.
+  std::vector<char> projected_, pinned_, trial_pinned_;
+  bool projects_ = false;  // this search does
   const Tether* tether_ = nullptr;
   double tether_residual_ = 0;           // (g - goal)/width at the last point assessed
   std::vector<double> tether_gradient_;  // dg/du / width there
