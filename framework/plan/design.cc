@@ -238,6 +238,10 @@ absl::StatusOr<Design> Discriminate(const std::vector<const Law*>& laws,
   tournament.Refit(books);
   design.before = steps.score();
   design.named_before = named();
+  if (before == 0) {
+    SpanAxes(candidates, options, &books);
+    tournament.Refit(books);
+  }
   Greedy(candidates, options, steps, &books);
   if (books.chosen().empty()) {
     return absl::FailedPreconditionError(

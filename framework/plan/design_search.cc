@@ -46,7 +46,49 @@ bool Allowed(const Books& books, const DesignOptions& options, double cost) {
   return options.budget <= 0 || books.cost() + cost <= options.budget * (1 + 1e-12);
 }
 
+// How many axes have two values or more among the chosen, `out` left out and `in` taken.
+int Varying(const std::vector<Candidate>& candidates, const Books& books, size_t out, size_t in) {
+  int varying = 0;
+  for (const auto& [name, value] : candidates[in].point.numbers) {
+    bool varies = false;
+    for (const size_t i : books.chosen()) {
+      if (i == out || varies) continue;
+      const auto found = candidates[i].point.numbers.find(name);
+      varies = found != candidates[i].point.numbers.end() && found->second != value;
+    }
+    varying += varies ? 1 : 0;
+  }
+  return varying;
+}
+
 }  // namespace
+
+void SpanAxes(const std::vector<Candidate>& candidates, const DesignOptions& options,
+              Books* books) {
+  for (;;) {
+    size_t pick = candidates.size();
+    int most = books->chosen().empty()
+                   ? -1
+                   : Varying(candidates, *books, candidates.size(), books->chosen().front());
+    double price = 0;
+    if (options.runs > 0 && static_cast<int>(books->chosen().size()) >= options.runs) return;
+    const int now = most;
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      if (books->in(i) || !Allowed(*books, options, books->Adds(i))) continue;
+      const int varying = Varying(candidates, *books, candidates.size(), i);
+      if (varying <= now) continue;
+      if (pick < candidates.size() &&
+          (varying < most || (varying == most && books->Adds(i) >= price))) {
+        continue;
+      }
+      pick = i;
+      most = varying;
+      price = books->Adds(i);
+    }
+    if (pick == candidates.size()) return;
+    books->Add(pick);
+  }
+}
 
 void Greedy(const std::vector<Candidate>& candidates, const DesignOptions& options,
             const Steps& steps, Books* books) {
@@ -78,8 +120,10 @@ void Exchange(const std::vector<Candidate>& candidates, const Steps& steps, doub
     double best = now + 1e-6 * std::abs(now) + 1e-12;
     std::pair<size_t, size_t> pick{candidates.size(), 0};
     for (const size_t out : books->chosen()) {
+      const int varied = Varying(candidates, *books, candidates.size(), out);
       for (size_t in = 0; in < candidates.size(); ++in) {
         if (books->in(in) || books->CostAfter(out, in) > most_cost * (1 + 1e-12)) continue;
+        if (Varying(candidates, *books, out, in) < varied) continue;
         const double score = steps.exchanged(out, in);
         if (score <= best) continue;
         best = score;

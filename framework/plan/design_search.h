@@ -29,11 +29,16 @@ struct Steps {
   std::function<bool()> enough;
 };
 
+// Takes the cheapest runs that give every axis of the candidates two values or more, as far as the
+// budget and the number of runs go: no law can be fitted to runs in which what it reads never
+// varies.
+void SpanAxes(const std::vector<Candidate>& candidates, const DesignOptions& options, Books* books);
 // Adds the candidate of most gain for its cost (for itself, where only the number of runs is bound)
 // until budget or number are used up, `enough` holds, or nothing gains.
 void Greedy(const std::vector<Candidate>& candidates, const DesignOptions& options,
             const Steps& steps, Books* books);
-// Exchanges one run for another while that raises the score and costs at most `most_cost` in all.
+// Exchanges one run for another, without making an axis constant that varied, while that raises the
+// score and costs at most `most_cost` in all.
 void Exchange(const std::vector<Candidate>& candidates, const Steps& steps, double most_cost,
               Books* books);
 
