@@ -83,6 +83,11 @@ absl::StatusOr<AnalysisInputs> InputsOfStudy(const recipe::ResolvedRecipe& recip
   inputs.observations = *std::move(table);
   inputs.fits = FitsOf(recipe);
   for (const char* name : {"sites.json", "provenance.json"}) {
+  if (const fs::path file = folder / "site_history.csv"; fs::exists(file)) {
+    auto history = observe::ReadCsv(file.string());
+    if (!history.ok()) return history.status();
+    inputs.site_history = *std::move(history);
+  }
     const fs::path file = folder / name;
     if (!fs::exists(file)) continue;
     auto text = observe::ReadWholeFile(file.string());
@@ -113,6 +118,7 @@ absl::StatusOr<fs::path> Analyze(Session& session, AnalysisInputs inputs, const 
   if (!sites.ok()) return sites.status();
   page.sites = *std::move(sites);
 
+  page.site_history = std::move(inputs.site_history);
   std::optional<decompose::Decomposition> decomposition;
   if (inputs.observations.Has("delta")) {
     auto split = decompose::Decompose(inputs.observations);

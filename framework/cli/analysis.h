@@ -21,6 +21,7 @@ struct AnalysisInputs {
   std::string description;
   observe::Table observations;   // paired
   nlohmann::ordered_json sites;  // run → array of site statistics; null: none
+  observe::Table site_history;   // the same during training (docs/observations.md)
   std::vector<LabSettings> fits;
   nlohmann::json provenance = nlohmann::json::object();
   std::vector<std::string> notes;
@@ -37,7 +38,8 @@ absl::StatusOr<std::filesystem::path> Analyze(Session& session, AnalysisInputs i
 // The settings of a recipe's [[fit]] tables.
 std::vector<LabSettings> FitsOf(const recipe::ResolvedRecipe& recipe);
 
-// Inputs from a study's folder: observations.csv, sites.json, provenance.json where they are.
+// Inputs from a study's folder: observations.csv, sites.json, site_history.csv, provenance.json
+// where they are.
 absl::StatusOr<AnalysisInputs> InputsOfStudy(const recipe::ResolvedRecipe& recipe,
                                              const std::filesystem::path& folder);
 

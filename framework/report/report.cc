@@ -110,7 +110,7 @@ Page MakePage(const Inputs& inputs) {
                      laws.empty() ? nullptr : &laws.front()));
     add(DecompositionSection(*inputs.decomposition));
   }
-  add(SitesSection(inputs.observations, inputs.sites));
+  add(SitesSection(inputs.observations, inputs.sites, inputs.site_history));
   for (const ComparedLaws& laws : inputs.laws) {
     add(LawSection(laws.id, laws.title, laws.comparison, laws.table));
   }

@@ -28,7 +28,8 @@ struct Inputs {
   std::string description;
   observe::Table observations;
   const decompose::Decomposition* decomposition = nullptr;
-  observe::Table sites;  // as of decompose::AppendSites
+  observe::Table sites;         // as of decompose::AppendSites
+  observe::Table site_history;  // the same while training, with a column `tokens`
   std::vector<ComparedLaws> laws;
   nlohmann::json provenance = nlohmann::json::object();
   std::vector<std::string> notes;  // failed runs, rows left out: shown at the top

@@ -19,9 +19,11 @@ bool IsFullPrecision(const observe::Table& table, size_t row);
 // curves and contours. Empty where no full-precision run has a loss.
 Section LossSection(const observe::Table& observations, const std::vector<FittedLaw>& laws);
 
-// Heat maps of site statistics. `sites` is as of decompose::AppendSites; its runs are looked up in
+// Heat maps of site statistics, and how they changed over a training. `sites` is as of
+// decompose::AppendSites, `history` as of Inputs::site_history; their runs are looked up in
 // `observations`. Empty where nothing was recorded.
-Section SitesSection(const observe::Table& observations, const observe::Table& sites);
+Section SitesSection(const observe::Table& observations, const observe::Table& sites,
+                     const observe::Table& history);
 
 // Every row, opened by a click.
 Section ObservationsSection(const observe::Table& observations);

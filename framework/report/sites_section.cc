@@ -7,138 +7,37 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "framework/observe/schema.h"
 #include "framework/report/labels.h"
 #include "framework/report/sections.h"
+#include "framework/report/site_groups.h"
+#include "framework/report/site_trend.h"
 
 namespace qatlas::report {
 namespace {
 
-constexpr size_t kMostPanels = 6;
 // Numbers in the fields are readable up to so many blocks.
 constexpr size_t kMostNumbers = 10;
 
-struct Statistic {
-  const char* column;
-  const char* title;
-  const char* reading;
-  bool log;
-  bool of_noise;  // depends on the quantizer, not on the model alone
-};
-constexpr Statistic kStatistics[] = {
+constexpr SiteStatistic kStatistics[] = {
     {"kurtosis", "Heavy tails by site: kurtosis",
      "Kurtosis of each site's tensor (a normal distribution has 3), colour on a logarithmic scale. "
      "The heavier the tails, the more levels a scale that follows the maximum spends on outliers.",
-     true, false},
+     "kurtosis", true, false},
     {"max_to_median", "Outliers by site: maximum over median",
      "Largest over median magnitude, colour on a logarithmic scale. The larger, the fewer levels "
      "are left for an ordinary value of the group.",
-     true, false},
+     "maximum over median", true, false},
     {"snr_db", "Signal to quantization noise by site",
      "10 log10 of the signal's power over that of the quantization error, in dB. Lower is worse; a "
      "bit more is worth about 6 dB.",
-     false, true},
+     "signal to noise (dB)", false, true},
 };
-
-// Runs that differ in their seed alone.
-struct RunGroup {
-  std::string label;
-  double size = 0;
-  double budget = 0;
-  std::set<std::string> runs;
-};
-
-bool Has(const observe::Table& sites, const std::string& column,
-         const std::set<std::string>& runs) {
-  for (size_t row = 0; row < sites.rows(); ++row) {
-    if (std::isfinite(sites.NumberAt(row, column)) &&
-        runs.count(std::string(sites.TextAt(row, "run"))) > 0) {
-      return true;
-    }
-  }
-  return false;
-}
-
-Key KeyOfRow(const observe::Table& table, size_t row) {
-  Key key;
-  for (const char* column : {"model", "N", "D", "quantizer", "G", "granularity", "qat_fraction",
-                             "weight_bits", "input_bits"}) {
-    if (table.Has(column)) key.emplace_back(column, table.At(row, column));
-  }
-  return key;
-}
-
-// Groups of runs of one part, with their labels. Full precision has neither bits nor groups.
-std::vector<RunGroup> GroupsOf(const observe::Table& table, bool full_precision) {
-  std::vector<RunGroup> groups;
-  for (size_t row = 0; row < table.rows(); ++row) {
-    const std::string run(table.TextAt(row, "run"));
-    const bool plain = IsFullPrecision(table, row);
-    const absl::string_view part = table.TextAt(row, "part");
-    if (run.empty() || plain != full_precision) continue;
-    if (!plain && !part.empty() && part != observe::kPartBoth) continue;
-    Key key = KeyOfRow(table, row);
-    const std::string label = plain ? CellLabel(key, {"G", "granularity", "weight_bits",
-                                                      "input_bits", "qat_fraction", "quantizer"})
-                                    : CellLabel(key);
-    auto found = std::find_if(groups.begin(), groups.end(),
-                              [&](const RunGroup& group) { return group.label == label; });
-    if (found == groups.end()) {
-      found = groups.insert(groups.end(),
-                            {label, table.NumberAt(row, "N"), table.NumberAt(row, "D"), {}});
-    }
-    found->runs.insert(run);
-  }
-  return groups;
-}
-
-double OrZero(double value) { return std::isfinite(value) ? value : 0; }
-
-// Those of the largest budget of each size, small models first; for noise the largest size alone.
-std::vector<RunGroup> Chosen(std::vector<RunGroup> groups, bool largest_size_only) {
-  double largest = 0;
-  std::map<double, double> budgets;
-  for (const RunGroup& group : groups) {
-    const double size = OrZero(group.size);
-    largest = std::max(largest, size);
-    double& budget = budgets[size];
-    budget = std::max(budget, OrZero(group.budget));
-  }
-  std::vector<RunGroup> chosen;
-  for (RunGroup& group : groups) {
-    const double size = OrZero(group.size);
-    if (OrZero(group.budget) < budgets[size]) continue;
-    if (largest_size_only && size < largest) continue;
-    chosen.push_back(std::move(group));
-  }
-  std::stable_sort(chosen.begin(), chosen.end(), [](const RunGroup& a, const RunGroup& b) {
-    return OrZero(a.size) < OrZero(b.size);
-  });
-  if (chosen.size() > kMostPanels) chosen.resize(kMostPanels);
-  return chosen;
-}
-
-double Median(std::vector<double> values) {
-  if (values.empty()) return std::nan("");
-  std::sort(values.begin(), values.end());
-  const size_t middle = values.size() / 2;
-  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
-}
-
-std::string SiteName(const observe::Table& sites, size_t row) {
-  return absl::StrCat(sites.TextAt(row, "role"), ".", sites.TextAt(row, "operand"));
-}
 
 class HeatMap {
  public:
-  HeatMap(const observe::Table& sites, const Statistic& statistic)
-      : sites_(sites), statistic_(statistic) {
-    // In order of execution, which is the order of the rows; Plotly counts from below.
-    for (size_t row = 0; row < sites.rows(); ++row) {
-      const std::string name = SiteName(sites, row);
-      if (std::find(names_.begin(), names_.end(), name) == names_.end()) names_.push_back(name);
-    }
+  HeatMap(const observe::Table& sites, const SiteStatistic& statistic)
+      : sites_(sites), statistic_(statistic), names_(RolesAndOperands(sites)) {
+    // Plotly counts from below.
     std::reverse(names_.begin(), names_.end());
   }
 
@@ -151,7 +50,7 @@ class HeatMap {
         continue;
       }
       const double block = sites_.NumberAt(row, "block");
-      values[{SiteName(sites_, row), block}].push_back(value);
+      values[{RoleAndOperand(sites_, row), block}].push_back(value);
       blocks.insert(block);
     }
     if (values.empty()) return;
@@ -234,34 +133,27 @@ class HeatMap {
 
  private:
   const observe::Table& sites_;
-  const Statistic& statistic_;
-  Figure figure_;
+  const SiteStatistic& statistic_;
   std::vector<std::string> names_;
+  Figure figure_;
   double low_ = INFINITY;
   double high_ = -INFINITY;
 };
 
 }  // namespace
 
-Section SitesSection(const observe::Table& observations, const observe::Table& sites) {
+Section SitesSection(const observe::Table& observations, const observe::Table& sites,
+                     const observe::Table& history) {
   Section section;
   section.id = "sites";
   section.title = "Site by site";
-  if (sites.rows() == 0) return section;
-  for (const Statistic& statistic : kStatistics) {
-    // What the tensors look like is read off full precision, where it was recorded.
-    std::vector<RunGroup> groups;
-    for (bool full_precision : {true, false}) {
-      if (full_precision && statistic.of_noise) continue;
-      for (RunGroup& group : GroupsOf(observations, full_precision)) {
-        if (Has(sites, statistic.column, group.runs)) groups.push_back(std::move(group));
-      }
-      if (!groups.empty()) break;
-    }
+  for (const SiteStatistic& statistic : kStatistics) {
     HeatMap map(sites, statistic);
-    for (const RunGroup& group : Chosen(std::move(groups), statistic.of_noise)) map.Add(group);
+    for (const RunGroup& group : ShownGroups(observations, sites, statistic)) map.Add(group);
     Figure figure = map.Finish();
     if (!figure.traces.empty()) section.figures.push_back(std::move(figure));
+    Figure trend = SiteTrend(observations, history, statistic);
+    if (!trend.traces.empty()) section.figures.push_back(std::move(trend));
   }
   return section;
 }

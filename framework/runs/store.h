@@ -26,6 +26,7 @@ namespace qatlas::runs {
 inline constexpr char kSpecFile[] = "spec.json";
 inline constexpr char kResultFile[] = "result.json";
 inline constexpr char kSitesFile[] = "sites.json";
+inline constexpr char kSiteLogFile[] = "sites.jsonl";
 inline constexpr char kMachineFile[] = "machine.json";
 inline constexpr char kFailedFile[] = "failed.json";
 inline constexpr char kLogFile[] = "log.txt";

@@ -10,6 +10,7 @@
 #include "framework/observe/csv.h"
 #include "framework/runs/files.h"
 #include "framework/runs/observations.h"
+#include "framework/runs/site_history.h"
 #include "qatlas/check.h"
 
 namespace qatlas::runs {
@@ -163,6 +164,14 @@ absl::Status WriteStudyResults(const Plan& plan, const Store& store) {
   QATLAS_RETURN_IF_ERROR(WriteJson(folder / "runs.json", runs));
   QATLAS_ASSIGN_OR_RETURN(const nlohmann::ordered_json sites, GatherSites(plan, store));
   QATLAS_RETURN_IF_ERROR(WriteJson(folder / "sites.json", sites));
+  QATLAS_ASSIGN_OR_RETURN(const observe::Table history, GatherSiteHistory(plan, store));
+  const fs::path history_file = folder / "site_history.csv";
+  if (history.rows() > 0) {
+    QATLAS_RETURN_IF_ERROR(observe::WriteCsv(history_file.string(), history));
+  } else {
+    std::error_code ignored;
+    fs::remove(history_file, ignored);  // a CSV without columns is none
+  }
   QATLAS_ASSIGN_OR_RETURN(const std::vector<PairDifference> pairs, GatherPairs(plan, store));
   nlohmann::ordered_json json = nlohmann::ordered_json::array();
   for (const PairDifference& pair : pairs) {

@@ -8,7 +8,8 @@
 //   observations.csv      one row a run (observations.h)
 //   runs.json             run → path of segments, status
 //   sites.json            site statistics of each finished run
-//   pairs.json            δ of each pair, sequence by sequence
+//   site_history.csv      the same while it trained (site_history.h)
+//   pairs.json            δ of each pair, sequence by sequence or step by step
 #ifndef QATLAS_FRAMEWORK_RUNS_STUDY_H_
 #define QATLAS_FRAMEWORK_RUNS_STUDY_H_
 
@@ -45,7 +46,8 @@ struct Study {
 // Writes recipe.resolved.toml and plan.json. A plan.json of other content is kept as
 // plan-<first 8 hex digits of its SHA-256>.json.
 absl::Status WriteStudyPlan(const Plan& plan, const Store& store);
-// Writes observations.csv, runs.json, sites.json and pairs.json of what is finished.
+// Writes observations.csv, runs.json, sites.json, site_history.csv and pairs.json of what is
+// finished.
 absl::Status WriteStudyResults(const Plan& plan, const Store& store);
 
 // Names of the studies that have a plan, sorted.

@@ -94,9 +94,9 @@ void RunLog::Log(const StepRecord& record) {
                                 {"train/lr", static_cast<float>(record.learning_rate)}})));
 }
 
-void RunLog::LogSites(int64_t step, const nlohmann::ordered_json& sites) {
-  sites_->Append(
-      absl::StrCat(nlohmann::ordered_json{{"step", step}, {"sites", sites}}.dump(), "\n"));
+void RunLog::LogSites(int64_t step, int64_t tokens, const nlohmann::ordered_json& sites) {
+  const nlohmann::ordered_json line = {{"step", step}, {"tokens", tokens}, {"sites", sites}};
+  sites_->Append(absl::StrCat(line.dump(), "\n"));
   std::vector<std::pair<std::string, float>> scalars;
   for (const auto& site : sites) {
     for (const char* name : {"kurtosis", "snr_db"}) {

@@ -61,8 +61,8 @@ class RunLog {
                                                       const std::map<std::string, int64_t>& sizes);
 
   void Log(const StepRecord& record);
-  // A record of the sites' statistics (sites.h) during training.
-  void LogSites(int64_t step, const nlohmann::ordered_json& sites);
+  // A record of the sites' statistics (site_statistics.h) during training.
+  void LogSites(int64_t step, int64_t tokens, const nlohmann::ordered_json& sites);
   void LogValidation(int64_t step, double loss);
   // Hands what was logged to the system.
   absl::Status Flush();

@@ -106,6 +106,7 @@ class SegmentRun {
   int64_t TokensPerStep() const {
     return trajectory_.batch_sequences * trajectory_.sequence_length;
   }
+  int64_t TokensAt(int64_t step) const { return step * TokensPerStep(); }
   void Tell(const std::string& message) {
     if (hooks_.message) hooks_.message(message);
   }
@@ -124,6 +125,19 @@ class SegmentRun {
                                                    spec_.evaluation.validation_sequences));
       validation_ = std::make_unique<data::ValidationSet>(std::move(validation));
     }
+    return OpenSiteSequences();
+  }
+
+  // A set of their own: what sites look like must not depend on how long the validation is, since
+  // a trunk serves recipes with any. None where the stream has no whole sequence.
+  absl::Status OpenSiteSequences() {
+    const int64_t length = trajectory_.sequence_length;
+    const int64_t count =
+        std::min(EvaluationBatch(length), (inputs_.validation.size() - 1) / length);
+    if (count < 1) return absl::OkStatus();
+    QATLAS_ASSIGN_OR_RETURN(auto sequences,
+                            data::ValidationSet::Create(inputs_.validation, length, count));
+    site_sequences_ = std::make_unique<data::ValidationSet>(std::move(sequences));
     return absl::OkStatus();
   }
 
@@ -223,6 +237,14 @@ class SegmentRun {
     const int64_t log_every = (spec_.end_step - spec_.begin_step + kLoggedSteps - 1) / kLoggedSteps;
     const int64_t sites_every = spec_.evaluation.site_statistics_every;
     const at::Device device(trajectory_.device == "cuda" ? at::kCUDA : at::kCPU);
+    const auto sites = [&] {
+      return ToJson(MeasureSites(*trainee_->model, *site_sequences_, device));
+    };
+    const bool log_sites = sites_every > 0 && spec_.evaluate && site_sequences_ != nullptr;
+    // As the trajectory starts: what its quantizers make of the weights that they find.
+    if (log_sites && step_ == trajectory_.start_step && step_ < spec_.end_step) {
+      log_->LogSites(step_, TokensAt(step_), sites());
+    }
     Clock::time_point saved = Clock::now();
     Clock::time_point flushed = saved;
     const Clock::time_point began = saved;
@@ -232,8 +254,9 @@ class SegmentRun {
           if ((step_ - spec_.begin_step) % log_every == 0 || step_ == spec_.end_step) {
             log_->Log(record);
           }
-          if (sites_every > 0 && validation_ != nullptr && step_ % sites_every == 0) {
-            log_->LogSites(step_, ToJson(MeasureSites(*trainee_->model, *validation_, device)));
+          // The end has a file of its own.
+          if (log_sites && step_ % sites_every == 0 && step_ < spec_.end_step) {
+            log_->LogSites(step_, TokensAt(step_), sites());
           }
           reporter->Progress(record, losses_.Smoothed());
           const bool stop = ShouldStop();
@@ -255,14 +278,16 @@ class SegmentRun {
   absl::Status Finish() {
     const Clock::time_point began = Clock::now();
     std::optional<ValidationResult> validation;
+    const at::Device device(trajectory_.device == "cuda" ? at::kCUDA : at::kCPU);
     if (validation_ != nullptr) {
-      const at::Device device(trajectory_.device == "cuda" ? at::kCUDA : at::kCPU);
       QATLAS_ASSIGN_OR_RETURN(validation, Evaluate(*trainee_->model, *validation_, device,
                                                    [this] { return ShouldStop(); }));
       log_->LogValidation(step_, validation->loss);
+    }
+    if (site_sequences_ != nullptr) {
       QATLAS_RETURN_IF_ERROR(WriteFileAtomically(
           folder_ / "sites.json",
-          ToJson(MeasureSites(*trainee_->model, *validation_, device)).dump(1) + "\n"));
+          ToJson(MeasureSites(*trainee_->model, *site_sequences_, device)).dump(1) + "\n"));
     }
     QATLAS_RETURN_IF_ERROR(log_->Sync());
     timings_.evaluate_seconds = SecondsSince(began);
@@ -287,6 +312,7 @@ class SegmentRun {
   LossTracker losses_;
   std::unique_ptr<data::TrainBatches> batches_;
   std::unique_ptr<data::ValidationSet> validation_;
+  std::unique_ptr<data::ValidationSet> site_sequences_;
   SequenceSource sequences_;
   std::unique_ptr<RunLog> log_;
   std::unique_ptr<Trainee> trainee_;

@@ -4,10 +4,18 @@
 //   resume.safetensors      while it trains: the state to go on from after a kill
 //   checkpoint.safetensors  the state at end_step (checkpoint.h)
 //   metrics.jsonl, sites.jsonl, events.out.tfevents.*   logs (run_log.h)
-//   sites.json              statistics of the sites at end_step (site_statistics.h), where
-//   evaluated machine.json            timings and facts of the machine result.json results only;
-//   written last, so that its presence means done failed.json             {kind, message, step} of
-//   an attempt that failed
+//   sites.json              statistics of the sites at end_step (site_statistics.h)
+//
+//   machine.json            timings and facts of the machine
+//
+//   result.json             results only; written last, so that its presence means done
+//
+//   failed.json             {kind, message, step} of an attempt that failed
+//
+// sites.jsonl holds the same statistics as the trajectory starts and every so many steps of it,
+// where the segment is evaluated and its recipe asks for them. Like the other logs it tells what
+// this segment's own training saw: one that went on from somebody else's checkpoint has no records
+// from before.
 #ifndef QATLAS_FRAMEWORK_TRAIN_SEGMENT_RUN_H_
 #define QATLAS_FRAMEWORK_TRAIN_SEGMENT_RUN_H_
 

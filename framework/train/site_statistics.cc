@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <cstring>
 #include <map>
 #include <utility>
 
@@ -20,6 +20,51 @@ at::Tensor Flat(const at::Tensor& x) {
   return x.detach().to(at::kCPU, at::kFloat).contiguous().view({-1});
 }
 
+// The sum of f(i) over [0, count) in eight partial sums, which a compiler can keep in vectors: one
+// sum alone would wait for each addition.
+template <typename F>
+double SumOver(int64_t count, const F& f) {
+  constexpr int64_t kLanes = 8;
+  double lanes[kLanes] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) lanes[lane] += f(i + lane);
+  }
+  for (; i < count; ++i) lanes[i % kLanes] += f(i);
+  double sum = 0;
+  for (double lane : lanes) sum += lane;
+  return sum;
+}
+
+uint32_t MagnitudeBits(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof(bits));
+  return bits & 0x7fffffffu;
+}
+
+// The magnitude of rank `rank` from 0. Magnitudes are ordered as their bits are: the upper half of
+// the bits is settled by counting, then the lower half among those that share it. Several times
+// faster than std::nth_element, and it copies nothing.
+float MagnitudeOfRank(const float* data, int64_t count, int64_t rank) {
+  std::vector<int64_t> counts(1 << 16);
+  const auto settle = [&counts](int64_t* left) {
+    uint32_t bin = 0;
+    while (*left >= counts[bin]) *left -= counts[bin++];
+    return bin;
+  };
+  for (int64_t i = 0; i < count; ++i) ++counts[MagnitudeBits(data[i]) >> 16];
+  const uint32_t upper = settle(&rank);
+  std::fill(counts.begin(), counts.end(), 0);
+  for (int64_t i = 0; i < count; ++i) {
+    const uint32_t bits = MagnitudeBits(data[i]);
+    if (bits >> 16 == upper) ++counts[bits & 0xffffu];
+  }
+  const uint32_t bits = upper << 16 | settle(&rank);
+  float value;
+  std::memcpy(&value, &bits, sizeof(value));
+  return value;
+}
+
 }  // namespace
 
 SiteStatistics Measure(const Site& site, const at::Tensor& x, const at::Tensor& quantized) {
@@ -30,39 +75,30 @@ SiteStatistics Measure(const Site& site, const at::Tensor& x, const at::Tensor& 
   const int64_t count = values.numel();
   result.elements = count;
   if (count == 0) return result;
-  double sum = 0;
-  double squares = 0;
-  std::vector<float> magnitudes(static_cast<size_t>(count));
-  for (int64_t i = 0; i < count; ++i) {
-    const double v = data[i];
-    sum += v;
-    squares += v * v;
-    magnitudes[static_cast<size_t>(i)] = std::abs(data[i]);
-  }
   const double n = static_cast<double>(count);
-  const double mean = sum / n;
-  double second = 0;
-  double fourth = 0;
-  for (int64_t i = 0; i < count; ++i) {
-    const double d = (data[i] - mean) * (data[i] - mean);
-    second += d;
-    fourth += d * d;
-  }
+  const double mean = SumOver(count, [data](int64_t i) { return double{data[i]}; }) / n;
+  const double squares =
+      SumOver(count, [data](int64_t i) { return double{data[i]} * double{data[i]}; });
+  const auto deviation = [data, mean](int64_t i) {
+    return (double{data[i]} - mean) * (double{data[i]} - mean);
+  };
+  const double second = SumOver(count, deviation);
+  const double fourth =
+      SumOver(count, [&deviation](int64_t i) { return deviation(i) * deviation(i); });
   result.rms = std::sqrt(squares / n);
   // NaN where all values are alike; written as null.
   result.kurtosis = n * fourth / (second * second);
-  result.max_abs = *std::max_element(magnitudes.begin(), magnitudes.end());
-  const auto middle = magnitudes.begin() + count / 2;
-  std::nth_element(magnitudes.begin(), middle, magnitudes.end());
-  result.max_to_median = result.max_abs / static_cast<double>(*middle);
+  float largest = 0;
+  for (int64_t i = 0; i < count; ++i) largest = std::max(largest, std::abs(data[i]));
+  result.max_abs = largest;
+  result.max_to_median =
+      result.max_abs / static_cast<double>(MagnitudeOfRank(data, count, count / 2));
   if (quantized.defined()) {
     const at::Tensor other = Flat(quantized);
     const float* q = other.const_data_ptr<float>();
-    double noise = 0;
-    for (int64_t i = 0; i < count; ++i) {
-      const double d = static_cast<double>(data[i]) - q[i];
-      noise += d * d;
-    }
+    const double noise = SumOver(count, [data, q](int64_t i) {
+      return (double{data[i]} - double{q[i]}) * (double{data[i]} - double{q[i]});
+    });
     if (noise > 0 && squares > 0) result.snr_db = 10 * std::log10(squares / noise);
   }
   return result;

@@ -143,6 +143,55 @@ TEST(ReportTest, DeltaFiguresHaveErrorBarsSeedsAndCurves) {
   EXPECT_EQ(checked, 1);
 }
 
+TEST(ReportTest, SitesAreShownOverTokensBesideTheirMaps) {
+  const Study study = QuickstartStudy(2);
+  const Page page = MakePage(study.inputs);
+  const auto sites = std::find_if(page.sections.begin(), page.sections.end(),
+                                  [](const Section& section) { return section.id == "sites"; });
+  ASSERT_NE(sites, page.sections.end());
+  std::vector<std::string> ids;
+  for (const Figure& figure : sites->figures) ids.push_back(figure.id);
+  EXPECT_THAT(
+      ids, testing::ElementsAre("sites-kurtosis", "site-trend-kurtosis", "sites-max_to_median",
+                                "site-trend-max_to_median", "sites-snr_db", "site-trend-snr_db"));
+  // Tails are those of full precision, one panel a size; noise that of the largest size.
+  const Figure& tails = sites->figures[1];
+  ASSERT_EQ(tails.panels.size(), 3u);
+  EXPECT_THAT(tails.panels[0], HasSubstr("N 197k"));
+  const Figure& noise = sites->figures[5];
+  ASSERT_EQ(noise.panels.size(), 2u);
+  EXPECT_THAT(noise.panels[0], HasSubstr("W4A4"));
+  EXPECT_EQ(noise.traces.size(), 16u);  // 4 roles, 2 operands, 2 panels
+  EXPECT_EQ(noise.traces[0]["x"], nlohmann::json({1.2e6, 1.44e6, 1.6e6}));
+  // The median over 6 blocks and 2 seeds, held against the table.
+  std::vector<double> values;
+  const observe::Table& history = study.inputs.site_history;
+  for (size_t row = 0; row < history.rows(); ++row) {
+    const std::string run(history.TextAt(row, "run"));
+    if (run.rfind("l-", 0) == 0 && run.find("W4A4") != std::string::npos &&
+        history.TextAt(row, "role") == "fc2" && history.TextAt(row, "operand") == "input" &&
+        history.NumberAt(row, "tokens") == 1.6e6) {
+      values.push_back(history.NumberAt(row, "snr_db"));
+    }
+  }
+  ASSERT_EQ(values.size(), 12u);
+  std::sort(values.begin(), values.end());
+  for (const nlohmann::json& trace : noise.traces) {
+    if (trace["name"] != "fc2.input" || trace["xaxis"] != "x") continue;
+    EXPECT_DOUBLE_EQ(trace["y"][2].get<double>(), (values[5] + values[6]) / 2);
+  }
+  // One record is no trend.
+  Study still = QuickstartStudy(2);
+  const observe::Table all = still.inputs.site_history;
+  still.inputs.site_history =
+      all.Filter([&](size_t row) { return all.NumberAt(row, "tokens") == 1.6e6; });
+  for (const Section& section : MakePage(still.inputs).sections) {
+    for (const Figure& figure : section.figures) {
+      EXPECT_NE(figure.id.rfind("site-trend", 0), 0u) << figure.id;
+    }
+  }
+}
+
 TEST(ReportTest, LawFittedToOtherBitsDrawsNoCurve) {
   Study study = QuickstartStudy(2);
   observe::Table& table = study.inputs.observations;

@@ -158,6 +158,24 @@ void AppendSites(const std::string& run, int blocks, double bits, Simulation* si
   ASSERT_TRUE(decompose::AppendSites(array.dump(), run + ".json", run, *sites).ok());
 }
 
+// Sites that change while they train: the recorded ones are where it ends.
+observe::Table HistoryOf(const observe::Table& sites, double budget) {
+  observe::Table history;
+  for (double share : {.75, .9, 1.}) {
+    for (size_t row = 0; row < sites.rows(); ++row) {
+      observe::Table::Row values = {{"tokens", share * budget}};
+      for (const char* column : {"run", "site", "block", "role", "operand"}) {
+        values.emplace_back(column, sites.At(row, column));
+      }
+      for (const char* column : {"kurtosis", "max_to_median", "snr_db"}) {
+        values.emplace_back(column, share * sites.NumberAt(row, column));
+      }
+      EXPECT_TRUE(history.Append(values).ok());
+    }
+  }
+  return history;
+}
+
 void Provenance(Inputs* inputs) {
   inputs->provenance = {{"recipe", "quickstart.toml"},
                         {"versions", {{"qatlas", "0.1.0"}, {"torch", "2.11.0"}}},
@@ -221,6 +239,7 @@ Study QuickstartStudy(int seeds, uint64_t random_seed) {
       }
     }
   }
+  study.inputs.site_history = HistoryOf(study.inputs.sites, 1.6e6);
   Provenance(&study.inputs);
   study.inputs.notes = {"1 run failed: s, D 400k, W3A3, seed 1: diverged at step 120."};
   study.Decompose();

@@ -1,7 +1,9 @@
 #include "framework/train/evaluate.h"
 
+#include <algorithm>
 #include <cmath>
 #include <random>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "framework/train/outcome.h"
@@ -83,6 +85,10 @@ TEST(SiteStatisticsTest, MomentsOfKnownTensors) {
   EXPECT_NEAR(*gauss.snr_db, 20, .01);
   EXPECT_EQ(gauss.max_abs, x.abs().amax().item<float>());
   EXPECT_NEAR(gauss.max_to_median, gauss.max_abs / .6745, .05);
+  std::vector<float> sorted(x.data_ptr<float>(), x.data_ptr<float>() + x.numel());
+  for (float& value : sorted) value = std::abs(value);
+  std::nth_element(sorted.begin(), sorted.begin() + x.numel() / 2, sorted.end());
+  EXPECT_EQ(gauss.max_to_median, gauss.max_abs / double{sorted[x.numel() / 2]});
   const SiteStatistics signs =
       Measure({0, "fc1", "weight"}, at::tensor({-2.f, 2.f, 2.f, -2.f}), {});
   EXPECT_EQ(signs.kurtosis, 1);

@@ -3,6 +3,9 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <sstream>
+#include <string>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -90,6 +93,39 @@ TEST(SegmentRunTest, StoppingAfterEveryStepChangesNoByte) {
   }
 }
 
+TEST(SegmentRunTest, SitesAreRecordedOnTheWayAndChangeNothing) {
+  ScratchFolder folder;
+  recipe::SegmentSpec plain = QuantizedSpec(9);
+  ASSERT_TRUE(RunTiny(folder.path(), plain).ok());
+  recipe::SegmentSpec watched = plain;
+  watched.evaluation.site_statistics_every = 3;
+  watched.evaluation.validation_sequences = 4;
+  watched.id += "-watched";
+  ASSERT_TRUE(RunTiny(folder.path(), watched).ok());
+  // At the start, at steps 3 and 6; the end is sites.json.
+  std::istringstream lines(testing::Bytes(folder / watched.id / "sites.jsonl"));
+  std::vector<int64_t> steps;
+  for (std::string line; std::getline(lines, line);) {
+    const nlohmann::json json = nlohmann::json::parse(line);
+    steps.push_back(json["step"]);
+    EXPECT_EQ(json["tokens"], json["step"].get<int64_t>() * 24);
+    EXPECT_EQ(json["sites"].size(), 8u);
+    EXPECT_GT(json["sites"][0]["snr_db"].get<double>(), 5);
+  }
+  EXPECT_EQ(steps, std::vector<int64_t>({0, 3, 6}));
+  // Neither the records nor the number of validation sequences move a state or the end's record.
+  EXPECT_EQ(testing::Bytes(folder / plain.id / "sites.json"),
+            testing::Bytes(folder / watched.id / "sites.json"));
+  EXPECT_EQ(testing::Bytes(folder / plain.id / "metrics.jsonl"),
+            testing::Bytes(folder / watched.id / "metrics.jsonl"));
+  auto a = *SafetensorsFile::Open(folder / plain.id / "checkpoint.safetensors");
+  auto b = *SafetensorsFile::Open(folder / watched.id / "checkpoint.safetensors");
+  ASSERT_EQ(a->Names(), b->Names());
+  for (const std::string& name : a->Names()) {
+    EXPECT_TRUE(at::equal(*a->Read(name), *b->Read(name))) << name;
+  }
+}
+
 TEST(SegmentRunTest, CuttingATrajectoryIntoSegmentsChangesNoNumber) {
   ScratchFolder folder;
   recipe::SegmentSpec whole = QuantizedSpec(10);
@@ -99,7 +135,9 @@ TEST(SegmentRunTest, CuttingATrajectoryIntoSegmentsChangesNoNumber) {
   first.id += "-cut";
   ASSERT_TRUE(RunTiny(folder.path(), first).ok());
   EXPECT_TRUE(Json(folder / first.id / "result.json")["validation"].is_null());
-  EXPECT_FALSE(fs::exists(folder / first.id / "sites.json"));
+  // A piece that only others start from is measured too: once, at its end.
+  EXPECT_EQ(Json(folder / first.id / "sites.json").size(), 8u);
+  EXPECT_EQ(testing::Bytes(folder / first.id / "sites.jsonl"), "");
   recipe::SegmentSpec second = whole;
   second.begin_step = 4;
   second.start_checkpoint = folder / first.id / "checkpoint.safetensors";

@@ -1,0 +1,111 @@
+#include "framework/runs/site_history.h"
+
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "framework/observe/atomic_file.h"
+#include "framework/runs/files.h"
+#include "nlohmann/json.hpp"
+#include "qatlas/check.h"
+
+namespace qatlas::runs {
+namespace {
+
+namespace fs = std::filesystem;
+using observe::kMissing;
+
+constexpr const char* kStatistics[] = {"kurtosis", "max_to_median", "snr_db"};
+
+double NumberAt(const nlohmann::json& json, const char* key) {
+  const auto found = json.find(key);
+  return found != json.end() && found->is_number() ? found->get<double>() : kMissing;
+}
+
+absl::Status Damaged(const fs::path& path) {
+  return absl::DataLossError(
+      absl::StrCat(path.string(), " holds no site statistics; it was damaged"));
+}
+
+// Records of one segment: step → array of sites.
+using Records = std::map<int64_t, nlohmann::json>;
+
+absl::Status ReadEnd(const fs::path& path, int64_t end_step, Records* records) {
+  std::error_code error;
+  if (!fs::exists(path, error)) return absl::OkStatus();
+  QATLAS_ASSIGN_OR_RETURN(nlohmann::json json, ReadJson(path));
+  if (!json.is_array()) return Damaged(path);
+  (*records)[end_step] = std::move(json);
+  return absl::OkStatus();
+}
+
+absl::Status ReadLog(const fs::path& path, Records* records) {
+  std::error_code error;
+  if (!fs::exists(path, error)) return absl::OkStatus();
+  QATLAS_ASSIGN_OR_RETURN(const std::string text, observe::ReadWholeFile(path.string()));
+  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    nlohmann::json json = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
+    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer() ||
+        !json.contains("sites") || !json["sites"].is_array()) {
+      return Damaged(path);
+    }
+    (*records)[json["step"].get<int64_t>()] = std::move(json["sites"]);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status AppendRecord(const PlannedRun& run, int64_t step, const nlohmann::json& sites,
+                          observe::Table* table) {
+  const double tokens_per_step = static_cast<double>(run.tokens) / static_cast<double>(run.steps);
+  for (const nlohmann::json& site : sites) {
+    if (!site.is_object() || !site.contains("site") || !site["site"].is_string()) {
+      return absl::DataLossError(absl::StrCat("run ", run.name, ", step ", step,
+                                              ": a record of site statistics was damaged"));
+    }
+    observe::Table::Row row = {{"run", run.name},
+                               {"step", static_cast<double>(step)},
+                               {"tokens", tokens_per_step * static_cast<double>(step)},
+                               {"site", site["site"].get<std::string>()},
+                               {"block", NumberAt(site, "block")},
+                               {"role", site.value("role", "")},
+                               {"operand", site.value("operand", "")}};
+    if (site.contains("expert")) row.emplace_back("expert", NumberAt(site, "expert"));
+    for (const char* name : kStatistics) row.emplace_back(name, NumberAt(site, name));
+    QATLAS_RETURN_IF_ERROR(table->Append(row));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<observe::Table> GatherSiteHistory(const Plan& plan, const Store& store) {
+  observe::Table table;
+  for (const PlannedRun& run : plan.runs) {
+    if (!store.Finished(plan.segments[run.segments.back()].spec.id)) continue;
+    std::set<int> shared;
+    if (run.baseline >= 0) {
+      const std::vector<int>& path = plan.runs[run.baseline].segments;
+      shared.insert(path.begin(), path.end());
+    }
+    Records records;
+    for (int index : run.segments) {
+      const recipe::SegmentSpec& spec = plan.segments[index].spec;
+      if (shared.count(index) != 0 || !store.Finished(spec.id)) continue;
+      // Where two segments meet, the later one's record stands: its quantizers may be new.
+      QATLAS_RETURN_IF_ERROR(ReadLog(store.SegmentFolder(spec.id) / kSiteLogFile, &records));
+      QATLAS_RETURN_IF_ERROR(
+          ReadEnd(store.SegmentFolder(spec.id) / kSitesFile, spec.end_step, &records));
+    }
+    for (const auto& [step, sites] : records) {
+      QATLAS_RETURN_IF_ERROR(AppendRecord(run, step, sites, &table));
+    }
+  }
+  return table;
+}
+
+}  // namespace qatlas::runs
