@@ -10,14 +10,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr char kLaboratory[] = R"([recipe]
+constexpr char kLaboratory[] = R"toml([recipe]
 name = "lab"
 
 [observations]
 files = ["runs/*.csv", "more.jsonl"]
-columns = { N = "params", D = "flop / (6*params)",
-               seed = 0
-}
+columns = { N = "params", D = "flop / (6*params)", seed = 0 }
 units = { D = 1e9, G = "scale" }
 where = "bits == 4"
 noise = "0.003 * loss"
@@ -27,7 +25,7 @@ duplicates = "keep"
 match = ["N", "D"]
 full_precision = "kind == 'base'"
 recompute = true
-)";
+)toml";
 
 TEST(ObservationsSection, ALaboratoryRecipeNeedsNothingToTrain) {
   const auto recipe = Read(kLaboratory);
