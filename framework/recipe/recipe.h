@@ -50,6 +50,9 @@ struct TrainingSettings {
   bool allow_epochs = false;
   Evaluation evaluation;
 };
+  // Loss that δ is a difference of: "validation", or "training" (smoothed). Decides nothing that is
+  // trained.
+  std::string delta_of = "validation";
 
 // One scheme with its options filled in: a cell of [scheme.<name>] and a grid's `options`.
 struct SchemeVariant {

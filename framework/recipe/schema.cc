@@ -160,7 +160,10 @@ std::vector<SectionSpec> TrainingSections() {
         Int("site_statistics_every", "0", 0,
             "Steps between records of site statistics; 0: at the end only."),
         Int("smoothing_tokens", "65536", 1,
-            "The smoothed training loss is the mean over the last so many.")}},
+            "The smoothed training loss is the mean over the last so many."),
+        Choice(
+            "delta_of", "\"validation\"", {"validation", "training"},
+            "Loss that δ is a difference of: of the validation, or the smoothed training loss.")}},
       {"training.optimizer",
        "",
        SectionSpec::Form::kTable,

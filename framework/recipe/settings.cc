@@ -135,6 +135,7 @@ void ReadTraining(Reading* reading) {
   training.evaluation.validation_sequences = values.Int("validation_sequences");
   training.evaluation.site_statistics_every = values.Int("site_statistics_every");
   training.evaluation.smoothing_tokens = values.Int("smoothing_tokens");
+  training.delta_of = values.Text("delta_of");
   if (values.Given("warmup_tokens") && training.warmup_steps > 0 && training.warmup_tokens > 0) {
     reading->problems.Add(values.Get("warmup_steps").where,
                           "'warmup_steps' and 'warmup_tokens' are both given; keep one");

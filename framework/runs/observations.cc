@@ -1,5 +1,6 @@
 #include "framework/runs/observations.h"
 
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -25,7 +26,19 @@ struct RunResult {
   double all_parameters = kMissing;
   double flops_per_token = kMissing;
   std::vector<double> per_sequence;
+  std::vector<double> train_losses;  // of the steps that train_loss is the mean of
 };
+
+bool OfTraining(const Plan& plan) { return plan.recipe.training.delta_of == "training"; }
+
+std::vector<double> NumbersOf(const nlohmann::json& json, const char* key) {
+  std::vector<double> numbers;
+  if (!json.is_object() || !json.contains(key) || !json[key].is_array()) return numbers;
+  for (const nlohmann::json& value : json[key]) {
+    numbers.push_back(value.is_number() ? value.get<double>() : kMissing);
+  }
+  return numbers;
+}
 
 double NumberAt(const nlohmann::json& json, const char* key) {
   if (!json.is_object() || !json.contains(key) || !json[key].is_number()) return kMissing;
@@ -43,12 +56,8 @@ absl::StatusOr<RunResult> ReadResult(const Store& store, const std::string& id) 
   result.parameters = NumberAt(counts, "block_linears");
   result.all_parameters = NumberAt(counts, "total");
   result.flops_per_token = NumberAt(counts, "flops_per_token");
-  if (validation.is_object() && validation.contains("per_sequence") &&
-      validation["per_sequence"].is_array()) {
-    for (const nlohmann::json& value : validation["per_sequence"]) {
-      result.per_sequence.push_back(value.is_number() ? value.get<double>() : kMissing);
-    }
-  }
+  result.per_sequence = NumbersOf(validation, "per_sequence");
+  result.train_losses = NumbersOf(json, "train_losses");
   if (!(result.loss == result.loss) || result.per_sequence.empty()) {
     return absl::DataLossError(
         absl::StrCat((store.SegmentFolder(id) / kResultFile).string(),
@@ -68,11 +77,31 @@ absl::StatusOr<std::map<int, RunResult>> Results(const Plan& plan, const Store& 
   return results;
 }
 
+// The losses that a pair is compared by, the run's and its baseline's: of the validation sequences,
+// or of the last steps that both trained in. Forked late, a run may have fewer steps of its own
+// than the window of the smoothed loss wants; both end at the same step.
+struct PairedLosses {
+  std::vector<double> run, baseline;
+};
+
+PairedLosses LossesOfPair(const Plan& plan, int run, const std::map<int, RunResult>& results) {
+  const RunResult& a = results.at(run);
+  const RunResult& b = results.at(plan.runs[run].baseline);
+  if (!OfTraining(plan)) return {a.per_sequence, b.per_sequence};
+  const int64_t count =
+      static_cast<int64_t>(std::min(a.train_losses.size(), b.train_losses.size()));
+  return {{a.train_losses.end() - count, a.train_losses.end()},
+          {b.train_losses.end() - count, b.train_losses.end()}};
+}
+
+// Missing where δ is of the training loss and one of the two did not train.
 absl::StatusOr<observe::MeanDifference> Delta(const Plan& plan, int run,
                                               const std::map<int, RunResult>& results) {
   const int baseline = plan.runs[run].baseline;
-  absl::StatusOr<observe::MeanDifference> delta = observe::PairedMeanDifference(
-      results.at(run).per_sequence, results.at(baseline).per_sequence);
+  const PairedLosses losses = LossesOfPair(plan, run, results);
+  if (OfTraining(plan) && losses.run.empty()) return observe::MeanDifference();
+  absl::StatusOr<observe::MeanDifference> delta =
+      observe::PairedMeanDifference(losses.run, losses.baseline);
   if (!delta.ok()) {
     return absl::Status(delta.status().code(),
                         absl::StrCat(plan.runs[run].name, " against ", plan.runs[baseline].name,
@@ -235,6 +264,7 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
                               Delta(plan, static_cast<int>(i), results));
       number("delta", delta.mean);
       number("delta_se", delta.standard_error);
+      row.push_back({"delta_of", plan.recipe.training.delta_of});
     }
     QATLAS_RETURN_IF_ERROR(table.Append(row));
   }
@@ -253,9 +283,11 @@ absl::StatusOr<std::vector<PairDifference>> GatherPairs(const Plan& plan, const 
     pair.baseline = plan.runs[plan.runs[i].baseline].name;
     pair.delta = delta.mean;
     pair.delta_se = delta.standard_error;
-    const std::vector<double>& a = results.at(run).per_sequence;
-    const std::vector<double>& b = results.at(plan.runs[i].baseline).per_sequence;
-    for (size_t s = 0; s < a.size(); ++s) pair.differences.push_back(a[s] - b[s]);
+    const PairedLosses losses = LossesOfPair(plan, run, results);
+    if (losses.run.empty()) continue;
+    for (size_t s = 0; s < losses.run.size(); ++s) {
+      pair.differences.push_back(losses.run[s] - losses.baseline[s]);
+    }
     pairs.push_back(std::move(pair));
   }
   return pairs;

@@ -16,7 +16,8 @@ namespace qatlas::runs {
 // One row a run, in the plan's order, with all standard columns (docs/observations.md) and
 // `label`, `quantizer`, `grid`. Loss and counts come from the results in the store; Bits
 // and group sizes that the recipe does not name are those that the quantizers say. δ and its error
-// are taken sequence by sequence against the full-precision run of the same model, D and seed. A
+// are taken sequence by sequence against the full-precision run of the same model, D and seed, or
+// step by step where the recipe takes it of the training loss (`delta_of` says which). A
 // run that is not finished has no loss, and its status says why: "missing", "failed: nan at step
 // 120:
 // ...", "blocked by <segment>: ...". Errors: a result that cannot be read; pairs that were not
@@ -28,8 +29,8 @@ struct PairDifference {
   std::string run;
   std::string baseline;
   double delta = 0;                 // nats/token
-  double delta_se = 0;              // paired over sequences
-  std::vector<double> differences;  // [sequences] loss of the run minus its baseline's
+  double delta_se = 0;              // paired over sequences or steps
+  std::vector<double> differences;  // [sequences or steps] loss of the run minus its baseline's
 };
 // Of all pairs whose runs are both finished, in the plan's order.
 absl::StatusOr<std::vector<PairDifference>> GatherPairs(const Plan& plan, const Store& store);

@@ -71,6 +71,12 @@ at::Tensor LossTracker::State() const {
   return state;
 }
 
+std::vector<double> LossTracker::Window() const {
+  if (std::isnan(Smoothed())) return {};
+  const size_t count = std::min(window_, losses_.size());
+  return std::vector<double>(losses_.end() - static_cast<int64_t>(count), losses_.end());
+}
+
 absl::Status LossTracker::Restore(const at::Tensor& state, int64_t steps) {
   if (state.scalar_type() != at::kDouble || state.dim() != 1 || state.numel() < kHeader ||
       state.numel() - kHeader > std::min(steps, kLossHistory)) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <vector>
 
 #include "ATen/ATen.h"
 #include "absl/status/status.h"
@@ -29,6 +30,8 @@ class LossTracker {
   absl::Status Add(int64_t step, double loss, double gradient_norm);
   // NaN before the first step, and where a restored state kept fewer losses than the window wants.
   double Smoothed() const;
+  // The losses that Smoothed() is the mean of, oldest first; empty where it is NaN.
+  std::vector<double> Window() const;
 
   // FP64, 1-dimensional.
   at::Tensor State() const;

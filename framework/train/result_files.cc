@@ -62,6 +62,7 @@ nlohmann::ordered_json ResultJson(const recipe::SegmentSpec& spec, const Trainee
       {"tokens", spec.end_step * tokens_per_step},
       {"tokens_per_step", tokens_per_step},
       {"train_loss_smoothed", NumberOrNull(losses.Smoothed())},
+      {"train_losses", losses.Window()},
       {"validation", nullptr},
       {"counts", CountsToJson(trainee.builder->Counts(trajectory.sequence_length))},
       {"quantized_sites", QuantizedSitesToJson(trainee, trajectory)},

@@ -67,6 +67,7 @@ TEST(Reader, FillsInDefaults) {
   EXPECT_EQ(recipe->data.fields.count("source"), 0u);
   EXPECT_EQ(recipe->training.optimizer.beta2, .95);
   EXPECT_EQ(recipe->training.schedule, "wsd");
+  EXPECT_EQ(recipe->training.delta_of, "validation");
   // The model's vocabulary is the data's.
   EXPECT_EQ(
       CanonicalText(recipe->models[0].use.options),
@@ -154,6 +155,7 @@ schedule = "cosine"
 warmup_steps = 2
 micro_batch_sequences = 2
 learning_rate = 1
+delta_of = "training"
 
 [training.optimizer]
 clip = 0
@@ -204,6 +206,8 @@ title = "All \"of\" it"
   EXPECT_EQ(recipe->schemes[1].group, 2);
   EXPECT_EQ(recipe->data.fields["files"], nlohmann::json::array({"a.bin"}));
   EXPECT_EQ(recipe->training.optimizer.clip, 0);
+  EXPECT_EQ(recipe->training.delta_of, "training");
+  EXPECT_THAT(recipe->text, ::testing::HasSubstr("delta_of = \"training\""));
   EXPECT_EQ(recipe->training.groups.at("clip").learning_rate, 1e-4);
   EXPECT_EQ(recipe->start_checkpoint, "x.safetensors");
   EXPECT_EQ(recipe->fits[0].extra["where"], "part == 'both'");

@@ -4,6 +4,7 @@
 
 #include "framework/observe/csv.h"
 #include "framework/runs/files.h"
+#include "framework/runs/site_history.h"
 #include "framework/runs/source.h"
 #include "framework/runs/study.h"
 #include "gmock/gmock.h"
@@ -39,6 +40,7 @@ TEST_F(ObservationsTest, RowsHaveLossesPairedOverSequences) {
   EXPECT_EQ(table.NumberAt(1, "qat_fraction"), .25);
   // Differences .25, .25, .5, .5: their mean, and their standard deviation over sqrt(4).
   EXPECT_DOUBLE_EQ(table.NumberAt(1, "delta"), .375);
+  EXPECT_EQ(table.TextAt(1, "delta_of"), "validation");
   EXPECT_DOUBLE_EQ(table.NumberAt(1, "delta_se"), std::sqrt(4 * .125 * .125 / 3) / 2);
   EXPECT_EQ(table.NumberAt(1, "flops"), 72. * 64 * 160);
   // Per channel: the features of the only linear.
@@ -46,6 +48,34 @@ TEST_F(ObservationsTest, RowsHaveLossesPairedOverSequences) {
   const std::vector<PairDifference> pairs = GatherPairs(MustPlan(recipe), store_).value();
   ASSERT_THAT(pairs, SizeIs(2));
   EXPECT_THAT(pairs[0].differences, ElementsAre(.25, .25, .5, .5));
+}
+
+TEST_F(ObservationsTest, DeltaMayBeOfTheTrainingLoss) {
+  auto recipe = Recipe({20}, 2);
+  MustRun(recipe);
+  recipe.training.delta_of = "training";
+  // Nothing is trained again for it.
+  EXPECT_EQ(MustPlan(recipe).totals.tokens, 0);
+  const observe::Table table = GatherObservations(MustPlan(recipe), store_).value();
+  ASSERT_EQ(table.rows(), 2u);
+  EXPECT_EQ(table.TextAt(1, "delta_of"), "training");
+  // Over the last two steps, which both trained in: .5 and .75.
+  EXPECT_DOUBLE_EQ(table.NumberAt(1, "delta"), .625);
+  EXPECT_DOUBLE_EQ(table.NumberAt(1, "delta_se"), .125);
+  EXPECT_EQ(table.NumberAt(1, "loss"), 3.875);  // still the validation's
+  const std::vector<PairDifference> pairs = GatherPairs(MustPlan(recipe), store_).value();
+  ASSERT_THAT(pairs, SizeIs(1));
+  EXPECT_THAT(pairs[0].differences, ElementsAre(.5, .75));
+  // A run that did not train has no such δ.
+  const Plan plan = MustPlan(recipe);
+  const std::filesystem::path result =
+      store_.SegmentFolder(plan.segments[plan.runs[1].segments.back()].spec.id) / kResultFile;
+  nlohmann::json json = ReadJson(result).value();
+  json["train_losses"] = nlohmann::json::array();
+  std::ofstream(result) << json.dump();
+  const observe::Table untrained = GatherObservations(plan, store_).value();
+  EXPECT_TRUE(std::isnan(untrained.NumberAt(1, "delta")));
+  EXPECT_THAT(GatherPairs(plan, store_).value(), SizeIs(0));
 }
 
 TEST_F(ObservationsTest, QuantizersSayWhatTheRecipeCannotName) {
@@ -104,13 +134,37 @@ TEST_F(ObservationsTest, StudiesReadBack) {
   EXPECT_TRUE(absl::IsDataLoss(ReadStudy(store_, "test").status()));
 }
 
+TEST_F(ObservationsTest, SiteHistoryHasTheRunsOwnSegmentsByTokens) {
+  auto recipe = Recipe({40}, 2);
+  recipe.training.evaluation.site_statistics_every = 5;
+  MustRun(recipe);
+  const observe::Table table =
+      observe::ReadCsv((store_.StudyFolder("test") / "site_history.csv").string()).value();
+  // The pair's trunk has no evaluation in this worker, so the records are those of the cooldowns: 8
+  // tokens a step, of 40 steps the last quarter.
+  ASSERT_EQ(table.rows(), 4u);
+  for (size_t row = 0; row < 4; ++row) {
+    EXPECT_EQ(table.NumberAt(row, "step"), row % 2 == 0 ? 30 : 40);
+    EXPECT_EQ(table.NumberAt(row, "tokens"), row % 2 == 0 ? 240 : 320);
+    EXPECT_EQ(table.TextAt(row, "run"), row < 2 ? "xs-320-fp-s1" : "xs-320-w4-cooldown-s1");
+    EXPECT_EQ(table.TextAt(row, "role"), "fc1");
+    EXPECT_EQ(table.NumberAt(row, "block"), 0);
+    EXPECT_GT(table.NumberAt(row, "kurtosis"), 0);
+    EXPECT_TRUE(std::isnan(table.NumberAt(row, "snr_db")));
+  }
+  const Plan plan = MustPlan(recipe);
+  const std::string& id = plan.segments[plan.runs[1].segments.back()].spec.id;
+  std::ofstream(store_.SegmentFolder(id) / "sites.jsonl") << "{\"step\": 3, \"sites\"";
+  EXPECT_TRUE(absl::IsDataLoss(GatherSiteHistory(plan, store_).status()));
+}
+
 TEST_F(ObservationsTest, ThePlanOfAStudyDoesNotDependOnTheStore) {
   MustRun(Recipe({16}, 2));  // leaves a state at 12 on the trunk
   MustRun(Recipe({20, 40}, 2));
   const Store other(folder_ / "other");
   MustRunIn(Recipe({20, 40}, 2), other);
-  for (const char* file :
-       {"plan.json", "runs.json", "observations.csv", "sites.json", "pairs.json"}) {
+  for (const char* file : {"plan.json", "runs.json", "observations.csv", "sites.json",
+                           "site_history.csv", "pairs.json"}) {
     EXPECT_EQ(ReadFile(store_.StudyFolder("test") / file),
               ReadFile(other.StudyFolder("test") / file))
         << file;
