@@ -144,7 +144,9 @@ void SetLabels(const plugin::Catalog& catalog, SchemeVariant* variant) {
     variant->input_group = input.group;
   }
   variant->quantizer = Joined(weight.quantizer, input.quantizer);
-  variant->granularity = Joined(weight.granularity, input.granularity);
+  // What a channel is to a weight is a token to an input: one row of its matrix.
+  variant->granularity =
+      Joined(weight.granularity, input.granularity == "channel" ? "token" : input.granularity);
 }
 
 }  // namespace qatlas::recipe

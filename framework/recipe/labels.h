@@ -10,9 +10,9 @@ namespace qatlas::recipe {
 // Sets weight_bits, input_bits, fc2_input_bits, group, input_group, quantizer and granularity of a
 // variant from its rules. Bits are those of the option `bits`, else of an ability "bits:<number>"
 // that the quantizer declares; so are `group` and `granularity`. With the option `granularity`
-// other than "group", the group is 0. The label of an operand is that of the rule which covers most
-// roles: the one in force at a role and block that no rule names, else at the first role that a
-// rule names and that is quantized.
+// other than "group", the group is 0; of inputs, "channel" is labelled "token". The label of an
+// operand is that of the rule which covers most roles: the one in force at a role and block that no
+// rule names, else at the first role that a rule names and that is quantized.
 void SetLabels(const plugin::Catalog& catalog, SchemeVariant* variant);
 
 }  // namespace qatlas::recipe

@@ -68,7 +68,7 @@ struct SchemeVariant {
   std::optional<int64_t> group;  // of the weights, else of the inputs; 0: per channel or per token
   std::optional<int64_t> input_group;  // where it differs from group
   std::string quantizer;               // component names, "int" or "lsq+int"
-  std::string granularity;             // "group", "channel", "tensor", ...
+  std::string granularity;  // "group", "channel" of weights, "token" of inputs, "channel+token", ...
 };
 
 // Where in a run quantization starts. Full-precision runs have the default value.

@@ -103,8 +103,8 @@ struct Line {
 
 class Drawing {
  public:
-  Drawing(const View& view, const observe::Table& observations, const FittedLaw* law)
-      : view_(view), observations_(observations), law_(law) {}
+  Drawing(const View& view, const observe::Table& observations, const std::vector<FittedLaw>& laws)
+      : view_(view), observations_(observations), laws_(laws) {}
 
   void Add(const Line& line) {
     std::vector<double> x, y, error, seed_x, seed_y;
@@ -121,7 +121,7 @@ class Drawing {
         seed_y.push_back(seed.delta);
       }
     }
-    const bool curve = AddCurve(line);
+    const bool curve = AddCurves(line);
     if (!seed_x.empty()) {
       nlohmann::json seeds = PointTrace(line.name, seed_x, seed_y, {}, line.series, false);
       seeds["marker"] = {{"color", PaleColor(line.series, .45)}, {"size", 4}};
@@ -146,10 +146,11 @@ class Drawing {
                         "data)"
                       : "without bars: the table tells no error of δ",
         seeds_shown_ ? "; small pale marks are single seeds. " : ". ",
-        curves_ ? absl::StrCat("Dotted: ", law_->name,
-                               " as fitted, with the 95% band of the curve where the fit has one; "
-                               "marks off it by more than their bars are what the form misses.")
-                : "Lines join the marks and are no fit.");
+        drawn_.empty()
+            ? "Lines join the marks and are no fit."
+            : absl::StrCat("As fitted: ", Drawn(),
+                           ", with the 95% band of the first where its fit has one; marks off a "
+                           "curve by more than their bars are what the form misses."));
     figure_.layout = Axes(view_.x_title, "δ (nats/token)", view_.x_log, false);
     TickAt(levels_, &figure_.layout["xaxis"]);
     if (panels.size() > 1 || !panels[0].empty()) figure_.panels = std::move(panels);
@@ -164,31 +165,55 @@ class Drawing {
     figure_.traces.push_back(std::move(trace));
   }
 
-  bool AddCurve(const Line& line) {
-    if (law_ == nullptr || line.points.size() < 2) return false;
-    const absl::string_view x = view_.x;
-    const decompose::PartDelta& delta = *line.points.front().delta;
+  bool AddCurves(const Line& line) {
     // Along bits two columns move at once.
-    if (x == "bits" || !CanVary(*law_, view_.x, x == "qat_fraction")) return false;
-    if (!FittedTo(*law_, delta.weight_bits, delta.input_bits)) return false;
-    const std::optional<Curve> curve =
-        CurveAlong(*law_, observations_, delta.seeds.front().row, view_.x, line.points.front().x,
-                   line.points.back().x);
-    if (!curve.has_value()) return false;
-    for (nlohmann::json& trace : CurveTraces(*curve, line.series)) Put(line, std::move(trace));
-    curves_ = true;
-    return true;
+    const absl::string_view x = view_.x;
+    if (line.points.size() < 2 || x == "bits") return false;
+    const decompose::PartDelta& delta = *line.points.front().delta;
+    bool any = false;
+    for (const FittedLaw& law : laws_) {
+      if (!CanVary(law, view_.x, x == "qat_fraction") ||
+          !FittedTo(law, delta.weight_bits, delta.input_bits)) {
+        continue;
+      }
+      std::optional<Curve> curve = CurveAlong(law, observations_, delta.seeds.front().row, view_.x,
+                                              line.points.front().x, line.points.back().x);
+      if (!curve.has_value()) continue;
+      if (any) curve->low.clear();  // bands on bands hide everything
+      for (nlohmann::json& trace : CurveTraces(*curve, line.series, LawDash(DrawnAt(law.name)))) {
+        Put(line, std::move(trace));
+      }
+      any = true;
+    }
+    return any;
+  }
+
+  // The place of a law among those that this figure draws.
+  size_t DrawnAt(const std::string& name) {
+    const auto found = std::find(drawn_.begin(), drawn_.end(), name);
+    if (found != drawn_.end()) return static_cast<size_t>(found - drawn_.begin());
+    drawn_.push_back(name);
+    return drawn_.size() - 1;
+  }
+
+  // "qat-unified (dotted), qat-no-data (dashed)"
+  std::string Drawn() const {
+    std::vector<std::string> words;
+    for (size_t i = 0; i < drawn_.size(); ++i) {
+      words.push_back(absl::StrCat(drawn_[i], " (", LawDashWord(i), ")"));
+    }
+    return absl::StrJoin(words, ", ");
   }
 
   const View& view_;
   const observe::Table& observations_;
-  const FittedLaw* law_;
+  const std::vector<FittedLaw>& laws_;
+  std::vector<std::string> drawn_;  // names of the laws with a curve here
   Figure figure_;
   std::vector<double> levels_;
   std::set<std::string> in_legend_;
   bool errors_known_ = false;
   bool seeds_shown_ = false;
-  bool curves_ = false;
 };
 
 // Index of each name in the order of its key.
@@ -252,10 +277,20 @@ std::vector<Line> MakeLines(const View& view, const std::vector<Point>& points,
   return result;
 }
 
+bool IsOfTraining(const observe::Table& observations, const std::vector<Point>& points) {
+  for (const Point& point : points) {
+    for (const decompose::SeedDelta& seed : point.delta->seeds) {
+      if (observations.TextAt(seed.row, "delta_of") == "training") return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Section DeltaSection(const observe::Table& observations,
-                     const decompose::Decomposition& decomposition, const FittedLaw* law) {
+                     const decompose::Decomposition& decomposition,
+                     const std::vector<FittedLaw>& laws) {
   Section section;
   section.id = "delta";
   section.title = "What quantization costs";
@@ -267,9 +302,14 @@ Section DeltaSection(const observe::Table& observations,
     labels.insert(BitsLabel(delta.weight_bits, delta.input_bits));
   }
   if (both.empty()) return section;
-  section.paragraphs.push_back(
-      "δ is the validation loss of a quantized run minus that of its full-precision pair: same "
-      "model, same data in the same order, same seed. Here both operands are quantized.");
+  section.paragraphs.push_back(absl::StrCat(
+      "δ is the ", IsOfTraining(observations, both) ? "smoothed training loss" : "validation loss",
+      " of a quantized run minus that of its full-precision pair: same model, same data in the "
+      "same "
+      "order, same seed",
+      IsOfTraining(observations, both) ? "; its evaluation error is paired over the training steps"
+                                       : "",
+      ". Here both operands are quantized."));
   for (const View& view : kViews) {
     for (const std::string& bits : view.split_by_bits ? labels : std::set<std::string>{""}) {
       std::vector<Point> shown;
@@ -285,7 +325,7 @@ Section DeltaSection(const observe::Table& observations,
       }
       if (levels.size() < 2) continue;
       std::vector<std::string> panels;
-      Drawing drawing(view, observations, law);
+      Drawing drawing(view, observations, laws);
       for (const Line& line : MakeLines(view, shown, &panels)) drawing.Add(line);
       section.figures.push_back(
           drawing.Finish(bits, CountSteps(decomposition.trends, view.x, observe::kPartBoth, bits),

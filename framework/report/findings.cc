@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -142,6 +143,24 @@ std::string Errors(const decompose::Parts& parts) {
   return text;
 }
 
+// A name that all cells share tells none of them apart.
+decompose::Decomposition WithoutOnlyQuantizer(const decompose::Decomposition& whole) {
+  constexpr char kQuantizer[] = "quantizer";
+  std::set<std::string> names;
+  for (const decompose::Cell& cell : whole.cells) names.insert(TextOf(cell.key, kQuantizer));
+  for (const TrendStep& step : whole.trends.steps) names.insert(TextOf(step.held, kQuantizer));
+  decompose::Decomposition shown = whole;
+  if (names.size() > 1) return shown;
+  const auto drop = [&](Key* key) {
+    key->erase(std::remove_if(key->begin(), key->end(),
+                              [&](const auto& entry) { return entry.first == kQuantizer; }),
+               key->end());
+  };
+  for (decompose::Cell& cell : shown.cells) drop(&cell.key);
+  for (TrendStep& step : shown.trends.steps) drop(&step.held);
+  return shown;
+}
+
 }  // namespace
 
 StepCount CountSteps(const decompose::Trends& trends, const std::string& covariate,
@@ -183,7 +202,8 @@ std::string StepPhrase(const StepCount& count) {
                       count.total() == 1 ? " step" : " steps");
 }
 
-Section FindingsSection(const decompose::Decomposition& decomposition) {
+Section FindingsSection(const decompose::Decomposition& whole) {
+  const decompose::Decomposition decomposition = WithoutOnlyQuantizer(whole);
   Section section;
   section.id = "findings";
   section.title = "Findings";

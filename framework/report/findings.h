@@ -26,7 +26,8 @@ StepCount CountSteps(const decompose::Trends& trends, const std::string& covaria
 // "falls in 5, is not clear of noise in 1 of 6 steps"; "" without steps.
 std::string StepPhrase(const StepCount& count);
 
-// How δ moves with N, D, G and bits, what its parts cost, and which role costs most.
+// How δ moves with N, D, G and bits, what its parts cost, and which role costs most. The quantizer
+// is named only where several occur.
 Section FindingsSection(const decompose::Decomposition& decomposition);
 
 }  // namespace qatlas::report

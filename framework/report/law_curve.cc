@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <iterator>
 
 #include "framework/fit/predict.h"
 #include "framework/report/figure.h"
@@ -109,7 +110,17 @@ std::optional<std::vector<std::vector<double>>> SurfaceOver(const FittedLaw& law
   return surface;
 }
 
-std::vector<nlohmann::json> CurveTraces(const Curve& curve, size_t series) {
+const char* LawDash(size_t i) {
+  constexpr const char* kDashes[] = {"dot", "dash", "dashdot", "longdash"};
+  return kDashes[i % std::size(kDashes)];
+}
+
+const char* LawDashWord(size_t i) {
+  constexpr const char* kWords[] = {"dotted", "dashed", "dash-dotted", "in long dashes"};
+  return kWords[i % std::size(kWords)];
+}
+
+std::vector<nlohmann::json> CurveTraces(const Curve& curve, size_t series, const char* dash) {
   std::vector<nlohmann::json> traces;
   if (!curve.low.empty()) {
     // Forth along the upper edge and back along the lower one.
@@ -131,7 +142,7 @@ std::vector<nlohmann::json> CurveTraces(const Curve& curve, size_t series) {
                     {"mode", "lines"},
                     {"x", NumbersOrNull(curve.x)},
                     {"y", NumbersOrNull(curve.y)},
-                    {"line", {{"color", SeriesColor(series)}, {"width", 1.5}, {"dash", "dot"}}},
+                    {"line", {{"color", SeriesColor(series)}, {"width", 1.5}, {"dash", dash}}},
                     {"showlegend", false},
                     {"hoverinfo", "skip"}});
   return traces;

@@ -45,8 +45,13 @@ std::optional<std::vector<std::vector<double>>> SurfaceOver(const FittedLaw& law
                                                             const std::vector<double>& sizes,
                                                             const std::vector<double>& budgets);
 
+// Plotly's name of the dashes of the i-th law of a figure, and what to call them in a sentence.
+const char* LawDash(size_t i);
+const char* LawDashWord(size_t i);
+
 // Line and band of a curve as traces.
-std::vector<nlohmann::json> CurveTraces(const Curve& curve, size_t series);
+std::vector<nlohmann::json> CurveTraces(const Curve& curve, size_t series,
+                                        const char* dash = "dot");
 
 }  // namespace qatlas::report
 

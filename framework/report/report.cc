@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "framework/decompose/json.h"
 #include "framework/observe/atomic_file.h"
 #include "framework/observe/csv.h"
@@ -59,6 +60,23 @@ std::vector<FittedLaw> LawsFor(const Inputs& inputs, const std::string& target) 
   return laws;
 }
 
+// The best of each comparison of the target; where several comparisons share a best form, with the
+// comparison's id, which holds the name of the fit.
+std::vector<FittedLaw> BestLaws(const Inputs& inputs, const std::string& target) {
+  std::vector<FittedLaw> laws;
+  std::vector<std::string> ids;
+  for (const ComparedLaws& compared : inputs.laws) {
+    if (compared.comparison.target != target || compared.comparison.ranking.empty()) continue;
+    const compare::Ranked& best = compared.comparison.ranking.front();
+    laws.push_back({&best.fit, &compared.table, best.name});
+    ids.push_back(compared.id);
+  }
+  for (size_t i = 0; laws.size() > 1 && i < laws.size(); ++i) {
+    absl::StrAppend(&laws[i].name, " of fit '", absl::StripPrefix(ids[i], "laws-"), "'");
+  }
+  return laws;
+}
+
 template <typename Part>
 nlohmann::ordered_json PartJson(const Part& part) {
   return {{"id", part.id},
@@ -106,8 +124,7 @@ Page MakePage(const Inputs& inputs) {
   if (inputs.decomposition != nullptr) {
     const std::vector<FittedLaw> laws = LawsFor(inputs, kTargetDelta);
     add(FindingsSection(*inputs.decomposition));
-    add(DeltaSection(inputs.observations, *inputs.decomposition,
-                     laws.empty() ? nullptr : &laws.front()));
+    add(DeltaSection(inputs.observations, *inputs.decomposition, BestLaws(inputs, kTargetDelta)));
     add(DecompositionSection(*inputs.decomposition));
   }
   add(SitesSection(inputs.observations, inputs.sites, inputs.site_history));

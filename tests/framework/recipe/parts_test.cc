@@ -140,7 +140,13 @@ TEST(Labels, OfRulesByRoleAndBlock) {
   SetLabels(ThePlugins().catalog(), &two);
   EXPECT_EQ(two.group, 32);
   EXPECT_EQ(two.input_group, 0);
-  EXPECT_EQ(two.granularity, "group+channel");
+  EXPECT_EQ(two.granularity, "group+token");
+  two.rules[0].quantizer.options.values["granularity"] = std::string("channel");
+  SetLabels(ThePlugins().catalog(), &two);
+  EXPECT_EQ(two.granularity, "channel+token");
+  two.rules.erase(two.rules.begin());
+  SetLabels(ThePlugins().catalog(), &two);
+  EXPECT_EQ(two.granularity, "token");
 }
 
 }  // namespace

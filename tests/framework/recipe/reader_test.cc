@@ -201,7 +201,7 @@ title = "All \"of\" it"
               ElementsAre("fp", "mix granularity=group group=2 not:o",
                           "mix granularity=group group=4 not:o", "mix clip=learned not:o"));
   EXPECT_EQ(recipe->schemes[3].rules.size(), 4u);
-  EXPECT_EQ(recipe->schemes[3].granularity, "channel");
+  EXPECT_EQ(recipe->schemes[3].granularity, "channel+token");
   EXPECT_EQ(recipe->schemes[3].group, 0);
   EXPECT_EQ(recipe->schemes[1].group, 2);
   EXPECT_EQ(recipe->data.fields["files"], nlohmann::json::array({"a.bin"}));

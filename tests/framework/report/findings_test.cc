@@ -91,6 +91,34 @@ TEST(FindingsTest, PartsComeWithIntervals) {
                              HasSubstr("clear of noise"), HasSubstr("agrees with Chen"))));
 }
 
+TEST(FindingsTest, TheQuantizerIsNamedOnlyWhereSeveralOccur) {
+  // Two sizes and the parts of each, under one quantizer or under a second one too.
+  const auto findings = [](const std::vector<std::string>& quantizers) {
+    std::string rows = "model,N,D,G,quantizer,part,weight_bits,input_bits,seed,delta,delta_se\n";
+    for (const std::string& quantizer : quantizers) {
+      for (int seed = 0; seed < 2; ++seed) {
+        for (const std::string cell : {"s,1e6,1e6,32,", "m,4e6,1e6,32,"}) {
+          const std::string end = ",4,4," + std::to_string(seed) + ",.0" +
+                                  (cell[0] == 's' ? "6" : "3") + std::to_string(seed) + ",.0002\n";
+          for (const char* part : {"both", "weights", "inputs"}) {
+            rows += cell + quantizer + "," + part + end;
+          }
+        }
+      }
+    }
+    const auto split = decompose::Decompose(observe::ParseCsv(rows, "f").value());
+    EXPECT_TRUE(split.ok()) << split.status();
+    return FindingsSection(*split).findings;
+  };
+  const std::vector<std::string> one = findings({"lattice"});
+  EXPECT_THAT(one, Contains(HasSubstr("Additivity")));
+  EXPECT_THAT(one, Contains(HasSubstr("N 1M to 4M")));
+  for (const std::string& finding : one) EXPECT_THAT(finding, Not(HasSubstr("lattice")));
+  const std::vector<std::string> two = findings({"lattice", "other"});
+  EXPECT_THAT(two, Contains(AllOf(HasSubstr("Additivity"), HasSubstr("lattice"))));
+  EXPECT_THAT(two, Contains(AllOf(HasSubstr("N 1M to 4M"), HasSubstr("lattice"))));
+}
+
 TEST(FindingsTest, AnotherCostliestRoleIsTheOtherWayRound) {
   const std::string cell = "1e6,1e6,32";
   const Section section =

@@ -215,6 +215,47 @@ TEST(ReportTest, LawFittedToOtherBitsDrawsNoCurve) {
   EXPECT_EQ(dotted("figure-delta-data-W3A3"), 0);
 }
 
+TEST(ReportTest, EveryComparisonDrawsItsLawThroughItsRuns) {
+  Study study = QuickstartStudy(2);
+  const observe::Table all = study.inputs.observations;
+  // A comparison for each precision, and one over both.
+  for (const char* precision : {"W4A4", "W3A3", ""}) {
+    study.inputs.observations = all.Filter([&](size_t row) {
+      return *precision == '\0' || all.TextAt(row, "precision") == precision;
+    });
+    const size_t before = study.inputs.laws.size();
+    CompareLaws(&study);
+    study.inputs.laws.resize(before + 1);  // without that of the loss
+    study.inputs.laws.back().id = absl::StrCat("laws-", *precision == '\0' ? "all" : precision);
+  }
+  study.inputs.observations = all;
+  const Page page = MakePage(study.inputs);
+  const auto delta = std::find_if(page.sections.begin(), page.sections.end(),
+                                  [](const Section& section) { return section.id == "delta"; });
+  ASSERT_NE(delta, page.sections.end());
+  int checked = 0;
+  for (const Figure& figure : delta->figures) {
+    if (figure.id != "delta-data-W4A4" && figure.id != "delta-data-W3A3") continue;
+    ++checked;
+    const std::string own = figure.id.substr(figure.id.size() - 4);
+    const std::string other = own == "W4A4" ? "W3A3" : "W4A4";
+    EXPECT_THAT(figure.reading, HasSubstr(absl::StrCat("of fit '", own, "' (dotted)")));
+    EXPECT_THAT(figure.reading, HasSubstr("of fit 'all' (dashed)"));
+    EXPECT_THAT(figure.reading, Not(HasSubstr(other)));
+    int dotted = 0, dashed = 0, bands = 0;
+    for (const nlohmann::json& trace : figure.traces) {
+      const std::string dash = trace.value("/line/dash"_json_pointer, "");
+      dotted += dash == "dot";
+      dashed += dash == "dash";
+      bands += trace.contains("fill");
+    }
+    EXPECT_EQ(dotted, 6);  // 3 sizes in 2 panels
+    EXPECT_EQ(dashed, 6);
+    EXPECT_EQ(bands, 6);
+  }
+  EXPECT_EQ(checked, 2);
+}
+
 TEST(ReportTest, OneSeedSaysThatTrainingErrorIsUnknown) {
   Study study = QuickstartStudy(1);
   const Page page = MakePage(study.inputs);
