@@ -1,9 +1,14 @@
 // The command line as a person meets it: answers, messages, exit codes.
 #include <cmath>
+#include <cstdint>
 #include <fstream>
+#include <map>
+#include <set>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
 #include "tests/recipes/program.h"
@@ -79,6 +84,60 @@ TEST(CommandLine, PaperGridIsPlanned) {
   const auto plan = nlohmann::json::parse(finished.output, nullptr, false);
   ASSERT_TRUE(plan.is_object()) << finished.output.substr(0, 400);
   EXPECT_FALSE(fs::exists(folder.path() / "store"));
+  // The paper's sizes: layers, width, FFN, heads, KV heads, sequences a step; 973M is the check's.
+  struct Size {
+    std::string name;
+    int64_t layers, width, ffn, heads, kv_heads, batch;
+    std::vector<int64_t> budgets;  // in units of 10^9 tokens
+  };
+  const std::vector<int64_t> budgets = {10, 20, 50, 100};
+  const Size sizes[] = {{"74m", 12, 768, 2048, 16, 4, 256, budgets},
+                        {"145m", 12, 1024, 3072, 16, 4, 256, budgets},
+                        {"297m", 12, 1536, 4096, 24, 6, 512, budgets},
+                        {"595m", 24, 1536, 4096, 24, 6, 512, budgets},
+                        {"973m", 16, 2048, 8192, 32, 8, 512, {100, 200}}};
+  std::map<std::tuple<std::string, int64_t, int64_t>, int> expected, found;  // name, N, steps
+  for (const Size& s : sizes) {
+    const int64_t qkv = s.width + 2 * s.kv_heads * (s.width / s.heads);
+    const int64_t n = s.layers * s.width * (qkv + s.width + 3 * s.ffn);
+    for (int64_t budget : s.budgets) {
+      // Full precision, and W4A4 at five group sizes: both operands, and where it is no check their
+      // three parts.
+      expected[{s.name, n, budget * 1000000000 / (s.batch * 2048)}] =
+          1 + 5 * (s.name == "973m" ? 1 : 4);
+    }
+  }
+  std::map<std::string, int> groups;
+  const std::set<std::string> parts = {"weights", "inputs", "fc2-8bit"};
+  for (const auto& segment : plan["segments"]) {
+    // Quantized from the first step, nothing is shared: a run is one segment.
+    ASSERT_EQ(segment["runs"].size(), 1u);
+    EXPECT_EQ(segment["begin_step"], 0);
+    EXPECT_TRUE(segment["evaluate"].get<bool>());
+    const std::string run = segment["runs"][0];
+    ++found[{run.substr(0, run.find('-')), segment["N"].get<int64_t>(),
+             segment["end_step"].get<int64_t>()}];
+    std::string part = absl::StrContains(run, "-fp-") ? "fp" : "both";
+    for (const std::string& name : parts) {
+      if (absl::StrContains(run, name)) part = name;
+    }
+    for (const char* group :
+         {"group=32", "group=64", "group=128", "granularity=group", "granularity=channel"}) {
+      if (absl::StrContains(run, group)) ++groups[absl::StrCat(part, " ", group)];
+    }
+    if (part == "fp") ++groups[part];
+  }
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(plan["runs"], 348);  // 80 W4A4, 240 of its parts, 10 of the check, 18 baselines
+  EXPECT_EQ(groups["fp"], 18);
+  for (const char* group :
+       {"group=32", "group=64", "group=128", "granularity=group", "granularity=channel"}) {
+    EXPECT_EQ(groups[absl::StrCat("both ", group)], 18) << group;
+    for (const std::string& part : parts) {
+      EXPECT_EQ(groups[absl::StrCat(part, " ", group)], 16) << part << " " << group;
+    }
+  }
+  EXPECT_EQ(groups.size(), 21u);
 }
 
 TEST(CommandLine, CompareNeedsNoTraining) {
