@@ -122,7 +122,6 @@ Page MakePage(const Inputs& inputs) {
   notes.findings = inputs.notes;
   add(std::move(notes));
   if (inputs.decomposition != nullptr) {
-    const std::vector<FittedLaw> laws = LawsFor(inputs, kTargetDelta);
     add(FindingsSection(*inputs.decomposition));
     add(DeltaSection(inputs.observations, *inputs.decomposition, BestLaws(inputs, kTargetDelta)));
     add(DecompositionSection(*inputs.decomposition));
