@@ -60,13 +60,15 @@ struct Reading {
 void CheckName(const std::string& name, const std::string& what, const std::string& where,
                plugin::Problems* problems);
 
-// settings.cc: [recipe], [data], [training] and what is below, [start], [[fit]], [report].
+// settings.cc: [recipe], [data], [training] and what is below, [start], [report].
 void ReadHead(Reading* reading);
 void ReadData(Reading* reading);
 void ReadTraining(Reading* reading);
 void ReadStart(Reading* reading);
-void ReadFits(Reading* reading);
 void ReadReport(Reading* reading);
+
+// fits.cc: [[fit]].
+void ReadFits(Reading* reading);
 
 // models.cc: [model.<name>].
 void ReadModels(Reading* reading);

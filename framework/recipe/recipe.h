@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "framework/forms/request.h"
 #include "framework/recipe/observations_section.h"
 #include "framework/recipe/segment.h"
 #include "nlohmann/json.hpp"
@@ -49,10 +50,10 @@ struct TrainingSettings {
   int threads = 1;                        // per worker
   bool allow_epochs = false;
   Evaluation evaluation;
-};
   // Loss that δ is a difference of: "validation", or "training" (smoothed). Decides nothing that is
   // trained.
   std::string delta_of = "validation";
+};
 
 // One scheme with its options filled in: a cell of [scheme.<name>] and a grid's `options`.
 struct SchemeVariant {
@@ -92,9 +93,10 @@ struct RunRequest {
 
 // [[fit]]: what the laboratory does with the observations.
 struct FitSettings {
-  std::string target = "delta";  // "delta" or "loss"
-  std::vector<std::string> laws;
-  std::string loss = "log-huber";  // see framework/fit
+  std::string target = "delta";  // "delta", "loss", or the column that a formula predicts
+  std::vector<std::string> laws;           // their names in results
+  std::vector<forms::LawRequest> requests;  // the same laws, in full
+  std::string loss = "log-student-t";  // see framework/fit
   int bootstraps = 500;
   // Further validated keys: "name", "where", "full_precision", "non_positive", "likelihood",
   // "seed", "huber_delta".

@@ -247,13 +247,20 @@ std::vector<SectionSpec> OtherSections() {
        false,
        "A fit of law forms to the observations.",
        {Text("name", nullptr, "Names the fit; default: fit1, fit2, ..."),
-        Choice("target", "\"delta\"", {"delta", "loss"}, "What is predicted."),
-        Required(Texts("laws", nullptr, "Law forms that are fitted and compared.")),
+        Text("target", "\"delta\"",
+             "What is predicted: delta, loss, optimal_fraction, or the column that a formula of "
+             "`laws` has on its left side."),
+        Required(Key("laws", KeyType::kLaws, nullptr,
+                     "Laws that are fitted and compared: names, sums, formulas, or tables (see "
+                     "below).")),
         Text("full_precision", "\"\"",
              "Law of the full-precision loss that is taken off laws of the loss when the target is "
              "delta; empty: none."),
-        Choice("loss", "\"log-huber\"",
-               {"log-huber", "huber", "log-least-squares", "least-squares"}, "What is minimized."),
+        Choice("loss", "\"log-student-t\"",
+               {"log-huber", "huber", "log-least-squares", "least-squares", "log-student-t",
+                "student-t", "hoffmann"},
+               "What is minimized; \"hoffmann\": log-huber from every start, as Hoffmann et al. and "
+               "Besiroglu et al. fit."),
         Float("huber_delta", "0", 0, std::nullopt,
               "Where Huber's loss turns linear; 0: the loss's own value."),
         Choice(
@@ -300,6 +307,8 @@ std::string TypeText(const KeySpec& key) {
       return "table of lists";
     case KeyType::kStart:
       return "text or table";
+    case KeyType::kLaws:
+      return "list of texts or tables";
     case KeyType::kExpressions:
       return "table of expressions";
   }

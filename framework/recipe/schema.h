@@ -20,6 +20,7 @@ enum class KeyType {
   kRules,    // a list of tables, read by schemes.h
   kOptions,  // a table of lists, or a list of such tables, read by grid.h
   kStart,    // where quantization starts, or a list, read by grid.h
+  kLaws,     // a list of texts and tables, or one of them, read by fits.cc
   kExpressions,  // a table of expressions, read by observations_section.h
 };
 

@@ -38,6 +38,8 @@ const char* Wanted(KeyType type) {
       return "a table of lists, or a list of such tables";
     case KeyType::kStart:
       return "text, a table, or a list of these";
+    case KeyType::kLaws:
+      return "a list of texts and tables";
     case KeyType::kExpressions:
       return "a table of expressions";
   }
@@ -125,6 +127,10 @@ bool ReadValue(const KeySpec& key, const Node& value, Node* out, Problems* probl
                                               ", not ", Shown(value)));
       return false;
     }
+    case KeyType::kLaws:
+      // One law is a list of one.
+      *out = value.Is(Node::Type::kArray) ? value : Node::MakeArray({value}, value.where);
+      return true;
     case KeyType::kExpressions:
       *out = value;
       if (value.Is(Node::Type::kTable)) return true;

@@ -162,42 +162,6 @@ void ReadStart(Reading* reading) {
   reading->sections["start"] = values;
 }
 
-void ReadFits(Reading* reading) {
-  const Node* list = reading->root.Find("fit");
-  if (list == nullptr) return;
-  if (!list->Is(Node::Type::kArray)) {
-    reading->problems.Add(list->where, "fits are a list: write [[fit]] in place of [fit]");
-    return;
-  }
-  for (const Node& table : list->array) {
-    Values values = ReadSection(Section("fit"), &table, "[[fit]]", &reading->problems);
-    FitSettings fit;
-    fit.target = values.Text("target");
-    fit.laws = values.Texts("laws");
-    fit.loss = values.Text("loss");
-    fit.bootstraps = static_cast<int>(values.Int("bootstraps"));
-    fit.extra = {{"name", values.Has("name") ? values.Text("name")
-                                             : absl::StrCat("fit", reading->fits.size() + 1)},
-                 {"where", values.Text("where")},
-                 {"full_precision", values.Text("full_precision")},
-                 {"non_positive", values.Text("non_positive")},
-                 {"likelihood", values.Text("likelihood")},
-                 {"seed", values.Int("seed")},
-                 {"huber_delta", values.Float("huber_delta")}};
-    if (values.Has("laws") && fit.laws.empty()) {
-      reading->problems.Add(values.Get("laws").where, "'laws' is an empty list");
-    }
-    plugin::Array laws = values.List("laws");
-    if (!values.Text("full_precision").empty()) laws.push_back(values.Get("full_precision"));
-    for (const Node& law : laws) {
-      const auto found = reading->catalog.Find(QATLAS_KIND_LAW, law.text);
-      if (!found.ok()) reading->problems.Add(law.where, std::string(found.status().message()));
-    }
-    reading->recipe.fits.push_back(std::move(fit));
-    reading->fits.push_back(std::move(values));
-  }
-}
-
 void ReadReport(Reading* reading) {
   const Node* table = reading->root.Find("report");
   reading->recipe.report_title = reading->recipe.name;

@@ -38,6 +38,13 @@ TEST(Docs, TablesAreThoseOfTheSchema) {
   }
 }
 
+TEST(Docs, ListTheKeysOfALaw) {
+  const std::string text = ReadFile(DocsFile());
+  for (const auto& [key, help] : forms::LawTableKeys()) {
+    EXPECT_NE(text.find(absl::StrCat("| `", key, "` | ", help, " |\n")), std::string::npos) << key;
+  }
+}
+
 // Blocks marked as TOML that have a [[grid]] and [data] are whole recipes.
 TEST(Docs, ExamplesLoad) {
   const std::string text = ReadFile(DocsFile());
