@@ -60,6 +60,7 @@ std::vector<LabSettings> FitsOf(const recipe::ResolvedRecipe& recipe) {
     settings.name = fit.extra.value("name", settings.name);
     settings.target = fit.target;
     settings.laws = fit.laws;
+    settings.requests = fit.requests;
     settings.loss = fit.loss;
     settings.huber_delta = fit.extra.value("huber_delta", settings.huber_delta);
     settings.where = fit.extra.value("where", settings.where);
@@ -82,12 +83,12 @@ absl::StatusOr<AnalysisInputs> InputsOfStudy(const recipe::ResolvedRecipe& recip
   if (!table.ok()) return table.status();
   inputs.observations = *std::move(table);
   inputs.fits = FitsOf(recipe);
-  for (const char* name : {"sites.json", "provenance.json"}) {
   if (const fs::path file = folder / "site_history.csv"; fs::exists(file)) {
     auto history = observe::ReadCsv(file.string());
     if (!history.ok()) return history.status();
     inputs.site_history = *std::move(history);
   }
+  for (const char* name : {"sites.json", "provenance.json"}) {
     const fs::path file = folder / name;
     if (!fs::exists(file)) continue;
     auto text = observe::ReadWholeFile(file.string());
@@ -117,8 +118,8 @@ absl::StatusOr<fs::path> Analyze(Session& session, AnalysisInputs inputs, const 
   auto sites = SiteTable(inputs.sites);
   if (!sites.ok()) return sites.status();
   page.sites = *std::move(sites);
-
   page.site_history = std::move(inputs.site_history);
+
   std::optional<decompose::Decomposition> decomposition;
   if (inputs.observations.Has("delta")) {
     auto split = decompose::Decompose(inputs.observations);

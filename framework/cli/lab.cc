@@ -4,37 +4,38 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/cli/lab_laws.h"
 #include "framework/cli/lab_rows.h"
 #include "framework/compare/verdict.h"
-#include "framework/observe/csv.h"
-#include "framework/observe/import.h"
-#include "framework/observe/pairs.h"
-#include "framework/plugin/loader.h"
+#include "framework/observe/load.h"
+#include "framework/plugin/nearest.h"
 #include "qatlas/law.h"
 
 namespace qatlas::cli {
 namespace {
 
-absl::StatusOr<std::shared_ptr<const LawForm>> Create(Session& session, const std::string& name) {
-  auto catalog = session.Catalog();
-  if (!catalog.ok()) return catalog.status();
-  auto form = plugin::Create<LawForm>(**catalog, name);
-  if (!form.ok()) return form.status();
-  return std::shared_ptr<const LawForm>(*std::move(form));
-}
+// The procedure of Hoffmann et al. 2022 as Besiroglu et al. 2024 state it: a loss and a search.
+constexpr char kHoffmann[] = "hoffmann";
 
 absl::StatusOr<fit::ProblemOptions> Problem(const LabSettings& settings) {
   fit::ProblemOptions options;
-  auto loss = fit::LossByName(settings.loss);
-  if (!loss.ok()) return loss.status();
+  auto loss = fit::LossByName(settings.loss == kHoffmann ? "log-huber" : settings.loss);
+  if (!loss.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "there is no loss '", settings.loss, "'", plugin::NearestHint(settings.loss, LossNames())));
+  }
   options.loss = *loss;
   if (settings.huber_delta > 0) options.loss.delta = settings.huber_delta;
   auto non_positive = fit::NonPositiveByName(settings.non_positive);
   if (!non_positive.ok()) return non_positive.status();
   options.non_positive = *non_positive;
   options.noise = settings.noise;
-  options.fixed = settings.fixed;
+  options.weight = settings.weight;
   return options;
+}
+
+fit::FitOptions Search(const LabSettings& settings) {
+  return settings.loss == kHoffmann ? fit::FitOptions::EveryStart() : fit::FitOptions();
 }
 
 // How intervals were resampled, and what the criteria do not account for.
@@ -63,8 +64,8 @@ absl::StatusOr<fit::FitResult> FitFullPrecision(Session& session, const observe:
         "recipe, "
         "--full-precision on the command line)");
   }
-  auto form = Create(session, settings.full_precision);
-  if (!form.ok()) return form.status();
+  auto law = LawByText(session, settings.full_precision, kTargetLoss);
+  if (!law.ok()) return law.status();
   LabSettings loss = settings;
   loss.target = kTargetLoss;
   std::vector<std::string> notes;
@@ -72,14 +73,19 @@ absl::StatusOr<fit::FitResult> FitFullPrecision(Session& session, const observe:
   if (!rows.ok()) return rows.status();
   auto options = Problem(loss);
   if (!options.ok()) return options.status();
-  options->fixed.clear();
   options->noise.clear();
-  auto problem = fit::Problem::Create(*form, settings.full_precision, *rows, *options);
+  auto problem = fit::Problem::Create(law->form, law->name, *rows, *options);
   if (!problem.ok()) return problem.status();
-  return fit::Fit(*problem);
+  return fit::Fit(*problem, Search(settings));
 }
 
 }  // namespace
+
+std::vector<std::string> LossNames() {
+  std::vector<std::string> names = fit::LossNames();
+  names.push_back(kHoffmann);
+  return names;
+}
 
 std::string TitleOfTarget(const std::string& target) {
   if (target == kTargetDelta) return "Which law describes δ";
@@ -90,32 +96,23 @@ std::string TitleOfTarget(const std::string& target) {
 absl::StatusOr<observe::Table> ReadObservations(const std::string& path,
                                                 const std::vector<std::string>& mapping,
                                                 std::vector<std::string>* notes) {
-  absl::StatusOr<observe::Table> table = absl::UnknownError("");
-  if (mapping.empty()) {
-    table = observe::ReadTable(path);
-  } else {
-    auto spec = observe::ParseImportSpec(mapping);
-    if (!spec.ok()) return spec.status();
-    table = observe::ImportFile(path, *spec);
-  }
-  if (!table.ok()) return table.status();
-  const bool can_pair = table->Has("loss") && (table->Has("scheme") || table->Has("part"));
-  if (!can_pair) return table;
-  auto pairing = observe::PairRuns(*table);
-  if (!pairing.ok()) return pairing.status();
-  if (!pairing->unpaired.empty()) {
-    notes->push_back(absl::StrCat(
-        pairing->unpaired.size(),
-        " rows have no full-precision pair; the first: ", pairing->unpaired.front().reason));
-  }
-  return std::move(pairing->table);
+  auto items = observe::ParseImportSpec(mapping);
+  if (!items.ok()) return items.status();
+  observe::LoadSpec spec;
+  spec.files = {path};
+  spec.import = *std::move(items);
+  auto loaded = observe::Load(spec);
+  if (!loaded.ok()) return loaded.status();
+  notes->insert(notes->end(), loaded->notes.begin(), loaded->notes.end());
+  return std::move(loaded->table);
 }
 
 absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
                                  const LabSettings& settings) {
   LabResult result;
   result.settings = settings;
-  auto rows = ChooseRows(table, settings.target, settings.where, &result.notes);
+  const bool joint = settings.target == kTargetLoss && DescribeBoth(session, settings);
+  auto rows = ChooseRows(table, settings.target, settings.where, &result.notes, joint);
   if (!rows.ok()) return rows.status();
   result.rows = *std::move(rows);
   auto options = Problem(settings);
@@ -125,11 +122,19 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
   std::vector<std::pair<std::string, std::string>> refused;
   absl::StatusOr<fit::FitResult> full_precision = absl::NotFoundError("");
   bool tried_full_precision = false;
-  for (const std::string& law : settings.laws) {
-    auto form = Create(session, law);
-    if (!form.ok()) return form.status();
-    compare::Candidate candidate{law, *form, *options};
-    const std::string& target = (*form)->Spec().target;
+  auto laws = MakeLaws(session, settings, result.rows);
+  if (!laws.ok()) return laws.status();
+  for (LabLaw& made : *laws) {
+    const std::string& law = made.law.name;
+    const std::shared_ptr<const LawForm>& form = made.law.form;
+    for (const std::string& assumption : made.law.assumptions) {
+      result.notes.push_back(absl::StrCat(law, ": ", assumption, "."));
+    }
+    compare::Candidate candidate{law, form, *options};
+    candidate.problem.fixed = std::move(made.fixed);
+    candidate.problem.tied = std::move(made.tied);
+    candidate.problem.per = std::move(made.per);
+    const std::string& target = form->Spec().target;
     if (target == kTargetLoss && settings.target == kTargetDelta) {
       if (!tried_full_precision) {
         full_precision = FitFullPrecision(session, table, settings);
@@ -139,11 +144,12 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
         refused.emplace_back(law, std::string(full_precision.status().message()));
         continue;
       }
-      auto delta = compare::DeltaFromLoss(*form, full_precision->problem->shared_form(),
+      auto delta = compare::DeltaFromLoss(form, full_precision->problem->shared_form(),
                                           full_precision->values);
       if (!delta.ok()) return delta.status();
       candidate.form = *delta;
-      for (const auto& [name, value] : compare::FixedFrom(*full_precision, **form)) {
+      candidate.recountable = false;
+      for (const auto& [name, value] : compare::FixedFrom(*full_precision, *form)) {
         candidate.problem.fixed.insert({name, value});
       }
     } else if (target != settings.target) {
@@ -161,7 +167,15 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
   auto noise = compare::NoiseModelByName(settings.likelihood);
   if (!noise.ok()) return noise.status();
   compare_options.noise = *noise;
+  compare_options.fit = Search(settings);
   compare_options.seed = settings.seed;
+  compare_options.alternative_size = settings.alternative_size;
+  if (!settings.evidence) {
+    compare_options.extrapolated.clear();
+    compare_options.regions.clear();
+    compare_options.nested = compare_options.robustness = false;
+    compare_options.ranking_resamples = 0;
+  }
   compare_options.bootstrap = settings.bootstraps > 0;
   compare_options.resampling.replicates = settings.bootstraps;
   compare_options.resampling.seed = settings.seed;

@@ -9,24 +9,35 @@
 #include "absl/status/statusor.h"
 #include "framework/cli/session.h"
 #include "framework/compare/compare.h"
+#include "framework/forms/request.h"
 #include "framework/observe/table.h"
 #include "nlohmann/json.hpp"
 
 namespace qatlas::cli {
 
 struct LabSettings {
-  std::string name = "fit";        // of the comparison: file names and the report's section
-  std::string target = "delta";    // "delta", "loss", or another column that a form predicts
-  std::vector<std::string> laws;   // components
-  std::string full_precision;      // the law that brings loss-forms to the target δ
-  std::string loss = "log-huber";  // fit::LossByName
-  double huber_delta = 0;          // 0: the loss's own
+  std::string name = "fit";       // of the comparison: file names and the report's section
+  std::string target = "delta";   // "delta", "loss", or another column that a form predicts
+  std::vector<std::string> laws;  // as forms::ReadLaw takes them; not read where requests are given
+  std::vector<forms::LawRequest> requests;  // laws in full
+  std::string full_precision;               // the law that brings loss-forms to the target δ
+  std::string loss = fit::kDefaultLoss;       // one of LossNames()
+  double huber_delta = 0;                   // 0: the loss's own
   std::string likelihood = "student-t";
   std::string non_positive = "linear";  // fit::NonPositiveByName
   std::string where;                    // rows to use, of those that fit the target
   std::string noise;                    // column of standard errors of the target
+  std::string weight;                   // column of weights
+  // For every law that has the parameter, besides what its request says; a parameter that none of
+  // them has is an error.
   std::map<std::string, double> fixed;
+  std::map<std::string, std::string> tied;
+  std::map<std::string, std::vector<std::string>> per;
+  forms::ParameterOverrides overrides;
   int bootstraps = 500;  // 0: none
+  // Column that counts parameters otherwise, for the ranking's robustness; empty: not examined.
+  std::string alternative_size = "N_total";
+  bool evidence = true;  // extrapolation, nested forms, win map and robustness, besides the ranking
   uint64_t seed = 1;
 };
 
@@ -49,6 +60,9 @@ absl::StatusOr<observe::Table> ReadObservations(const std::string& path,
 // contradict each other.
 absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
                                  const LabSettings& settings);
+
+// fit::LossNames() and "hoffmann": log-huber searched from every start.
+std::vector<std::string> LossNames();
 
 // "Law of δ", "Law of the loss": titles of report sections.
 std::string TitleOfTarget(const std::string& target);

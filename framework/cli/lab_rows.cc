@@ -33,8 +33,8 @@ absl::StatusOr<bool> NamesKind(const std::string& where, bool of_loss) {
 }  // namespace
 
 absl::StatusOr<observe::Table> ChooseRows(const observe::Table& table, const std::string& target,
-                                          const std::string& where,
-                                          std::vector<std::string>* notes) {
+                                          const std::string& where, std::vector<std::string>* notes,
+                                          bool joint) {
   observe::Table chosen = table;
   if (!where.empty()) {
     observe::ImportSpec spec;
@@ -56,7 +56,8 @@ absl::StatusOr<observe::Table> ChooseRows(const observe::Table& table, const std
     if (!*names_kind && has_kind) {
       const absl::string_view part = chosen.TextAt(row, "part");
       const bool wanted = of_delta  ? part.empty() || part == observe::kPartBoth
-                          : of_loss ? FullPrecision(chosen, row)
+                          : of_loss ? FullPrecision(chosen, row) ||
+                                          (joint && (part.empty() || part == observe::kPartBoth))
                                     : true;
       if (!wanted) {
         ++other;

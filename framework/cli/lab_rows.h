@@ -12,12 +12,13 @@ namespace qatlas::cli {
 
 // The rows that meet `where` (framework/observe/expression.h; empty: all), have the target, and are
 // of its kind: for δ both operands quantized (`part` both or missing), for the loss full precision.
+// `joint`: of the loss, both kinds, for laws that describe full precision and quantization at once.
 // The kind is not asked for where the condition names the column `part` (for the loss `scheme`
 // too) or the table has neither. Rows without the target are counted in `notes`. NotFound: no
 // column of the target; InvalidArgument: a wrong condition; FailedPrecondition: no row is left.
 absl::StatusOr<observe::Table> ChooseRows(const observe::Table& table, const std::string& target,
-                                          const std::string& where,
-                                          std::vector<std::string>* notes);
+                                          const std::string& where, std::vector<std::string>* notes,
+                                          bool joint = false);
 
 // Columns in which runs of one trunk agree: model (N where there is none) and seed. Empty where the
 // table does not tell all of its seeds.

@@ -5,15 +5,16 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "absl/strings/str_join.h"
 #include "framework/cli/analysis.h"
 #include "framework/cli/lab.h"
+#include "framework/cli/lab_laws.h"
 #include "framework/cli/recipes.h"
 #include "framework/cli/session.h"
+#include "framework/cli/tables.h"
 #include "framework/compare/json.h"
+#include "framework/compare/summary.h"
 #include "framework/observe/atomic_file.h"
 #include "framework/report/figure.h"
 
@@ -26,7 +27,7 @@ struct Arguments {
   std::string table;
   std::vector<std::string> laws;
   std::vector<std::string> mapping;
-  std::vector<std::string> fixed;
+  ParameterItems parameters;
   std::vector<std::string> overrides;
   LabSettings settings;
   std::string output;
@@ -36,26 +37,6 @@ struct Arguments {
 
 ExitCode CodeOf(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnavailable ? kFailed : kBadInput;
-}
-
-bool IsTable(const std::string& name) {
-  for (const char* ending : {".csv", ".tsv", ".jsonl", ".ndjson"}) {
-    if (absl::EndsWith(name, ending)) return true;
-  }
-  return false;
-}
-
-// Takes "name=value" items of --fix.
-absl::Status ReadFixed(const std::vector<std::string>& items, LabSettings* settings) {
-  for (const std::string& item : items) {
-    const std::vector<std::string> sides = absl::StrSplit(item, absl::MaxSplits('=', 1));
-    double value = 0;
-    if (sides.size() != 2 || !absl::SimpleAtod(sides[1], &value)) {
-      return absl::InvalidArgumentError(absl::StrCat("--fix ", item, ": must be parameter=number"));
-    }
-    settings->fixed[sides[0]] = value;
-  }
-  return absl::OkStatus();
 }
 
 void PrintFit(const fit::FitResult& fit) {
@@ -84,14 +65,47 @@ void PrintFit(const fit::FitResult& fit) {
   for (const std::string& note : fit.notes) std::printf("  note: %s\n", note.c_str());
 }
 
-absl::StatusOr<LabResult> Lab(Session& session, Arguments& arguments,
-                              std::vector<std::string>* notes) {
-  if (absl::Status status = ReadFixed(arguments.fixed, &arguments.settings); !status.ok())
+// --law may be given several times, each with several laws.
+std::vector<std::string> LawsOf(const Arguments& arguments) {
+  std::vector<std::string> laws;
+  for (const std::string& item : arguments.laws) {
+    for (std::string& law : forms::SplitLaws(item)) laws.push_back(std::move(law));
+  }
+  return laws;
+}
+
+// What is fitted: the laws of the command line, or the fits of a recipe where it names none.
+absl::StatusOr<std::vector<LabSettings>> FitsAsked(const TableSource& source,
+                                                   Arguments& arguments) {
+  if (absl::Status status = ReadParameterItems(arguments.parameters, &arguments.settings);
+      !status.ok()) {
     return status;
-  auto table = ReadObservations(arguments.table, arguments.mapping, notes);
-  if (!table.ok()) return table.status();
-  arguments.settings.laws = arguments.laws;
-  return RunLab(session, *table, arguments.settings);
+  }
+  arguments.settings.laws = LawsOf(arguments);
+  std::vector<LabSettings> fits;
+  if (!arguments.settings.laws.empty()) {
+    fits.push_back(arguments.settings);
+  } else if (source.recipe) {
+    fits = FitsOf(*source.recipe);
+  }
+  if (fits.empty()) {
+    return absl::InvalidArgumentError("name the laws that are fitted with --law");
+  }
+  for (LabSettings& fit : fits) {
+    fit.evidence = arguments.settings.evidence;
+    fit.fixed = arguments.settings.fixed;
+    fit.tied = arguments.settings.tied;
+    fit.per = arguments.settings.per;
+    fit.overrides = arguments.settings.overrides;
+    if (!source.recipe || !source.recipe->observations) continue;
+    const recipe::ObservationsSettings& observations = *source.recipe->observations;
+    if (fit.weight.empty() && !observations.weight.text.empty()) fit.weight = "weight";
+    if (fit.noise.empty() && !observations.noise.text.empty()) {
+      if (fit.target == kTargetLoss) fit.noise = observations.pair.loss_se;
+      if (fit.target == kTargetDelta) fit.noise = "delta_se";
+    }
+  }
+  return fits;
 }
 
 void PrintNotes(const std::vector<std::string>& notes) {
@@ -116,49 +130,79 @@ void PrintRanking(const compare::Comparison& comparison) {
   }
 }
 
-// `fit` and `compare` differ in what they print.
-int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
-  std::vector<std::string> notes;
-  auto result = Lab(session, arguments, &notes);
-  if (!result.ok()) return session.Fail(CodeOf(result.status()), result.status());
-  const compare::Comparison& comparison = result->comparison;
-  const nlohmann::ordered_json json = compare::ToJson(comparison);
-  if (!arguments.output.empty()) {
-    if (absl::Status status = observe::WriteFileAtomically(arguments.output, json.dump(2) + "\n");
-        !status.ok()) {
-      return session.Fail(kFailed, status);
-    }
-  }
-  const int exit_code = comparison.ranking.empty() ? kBadInput : kDone;
-  if (session.json) {
-    std::cout << json.dump(2) << "\n";
-    return exit_code;
-  }
-  PrintNotes(notes);
-  PrintNotes(result->notes);
+void Print(const LabResult& result, bool ranking) {
+  const compare::Comparison& comparison = result.comparison;
+  PrintNotes(result.notes);
   PrintNotes(comparison.notes);
   ranking ? PrintRanking(comparison) : PrintFits(comparison);
   for (const auto& [form, why] : comparison.refused) {
     std::printf("%s: not fitted: %s\n", form.c_str(), why.c_str());
   }
+  if (const std::string evidence = compare::Evidence(comparison); ranking && !evidence.empty()) {
+    std::printf("\n%s", evidence.c_str());
+  }
   if (ranking && !comparison.rule.empty()) std::printf("\n%s\n", comparison.rule.c_str());
-  return exit_code;
+}
+
+// `fit` and `compare` differ in what they print.
+int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
+  arguments.settings.evidence = arguments.settings.evidence && ranking;
+  auto source = ReadSource(session, arguments.table, arguments.mapping);
+  if (!source.ok()) return session.Fail(CodeOf(source.status()), source.status());
+  auto fits = FitsAsked(*source, arguments);
+  if (!fits.ok()) return session.Fail(kUsage, fits.status());
+  std::vector<LabResult> results;
+  nlohmann::ordered_json answers = nlohmann::ordered_json::array();
+  bool any = false;
+  for (const LabSettings& settings : *fits) {
+    auto result = RunLab(session, source->loaded.table, settings);
+    if (!result.ok()) return session.Fail(CodeOf(result.status()), result.status());
+    nlohmann::ordered_json answer = compare::ToJson(result->comparison);
+    // What was read, left out and assumed.
+    std::vector<std::string> notes = source->loaded.notes;
+    notes.insert(notes.end(), result->notes.begin(), result->notes.end());
+    answer["input_notes"] = notes;
+    if (fits->size() > 1) answer["name"] = settings.name;
+    answers.push_back(std::move(answer));
+    any = any || !result->comparison.ranking.empty();
+    results.push_back(*std::move(result));
+  }
+  // One fit is answered by itself, several by a list.
+  const std::string json =
+      (answers.size() == 1 ? answers[0] : answers)
+          .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  if (!arguments.output.empty()) {
+    if (absl::Status status = observe::WriteFileAtomically(arguments.output, json + "\n");
+        !status.ok()) {
+      return session.Fail(kFailed, status);
+    }
+  }
+  if (session.json) {
+    std::cout << json << "\n";
+    return any ? kDone : kBadInput;
+  }
+  PrintNotes(source->loaded.notes);
+  for (const LabResult& result : results) {
+    if (results.size() > 1) std::printf("== %s\n", result.settings.name.c_str());
+    Print(result, ranking);
+  }
+  return any ? kDone : kBadInput;
 }
 
 int ReportOfTable(Session& session, Arguments& arguments) {
   AnalysisInputs inputs;
-  auto table = ReadObservations(arguments.table, arguments.mapping, &inputs.notes);
-  if (!table.ok()) return session.Fail(CodeOf(table.status()), table.status());
-  if (absl::Status status = ReadFixed(arguments.fixed, &arguments.settings); !status.ok()) {
-    return session.Fail(kUsage, status);
-  }
+  auto source = ReadSource(session, arguments.table, arguments.mapping, arguments.overrides);
+  if (!source.ok()) return session.Fail(CodeOf(source.status()), source.status());
+  observe::Table* table = &source->loaded.table;
+  inputs.notes = source->loaded.notes;
   inputs.title = fs::path(arguments.table).filename().string();
   inputs.description = absl::StrCat(table->rows(), " observations from ", inputs.title, ".");
-  inputs.observations = *std::move(table);
+  inputs.observations = std::move(*table);
   inputs.provenance = {{"table", inputs.title}, {"qatlas", QATLAS_VERSION}};
-  if (!arguments.laws.empty()) {
-    arguments.settings.laws = arguments.laws;
-    inputs.fits.push_back(arguments.settings);
+  if (!arguments.laws.empty() || source->recipe) {
+    auto fits = FitsAsked(*source, arguments);
+    if (!fits.ok()) return session.Fail(kUsage, fits.status());
+    inputs.fits = *std::move(fits);
   }
   const fs::path folder = arguments.output.empty()
                               ? fs::path(arguments.table).stem().string() + "-report"
@@ -172,8 +216,9 @@ int ReportOfTable(Session& session, Arguments& arguments) {
 
 int ReportOfRecipe(Session& session, Arguments& arguments) {
   ExitCode code;
-  auto recipe = LoadRecipe(session, arguments.table, arguments.overrides, &code);
+  auto recipe = LoadRecipe(session, arguments.table, arguments.overrides, &code, RecipeUse::kAny);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
+  if (recipe->observations) return ReportOfTable(session, arguments);
   const fs::path study = fs::path(arguments.store) / "studies" / recipe->name;
   if (!fs::exists(study / "observations.csv")) {
     return session.Fail(
@@ -195,6 +240,38 @@ int ReportOfRecipe(Session& session, Arguments& arguments) {
   return kDone;
 }
 
+constexpr char kLawHelp[] =
+    "A law: the name of a form (`qatlas plugin ls`), the sum of one for the loss and one for "
+    "delta,\n"
+    "or a formula; several are parted by commas (repeatable)";
+constexpr char kLawExamples[] =
+    "A formula's names that are columns of the table (or N, D, G, weight_bits, ...) are read from "
+    "it;\n"
+    "all others are parameters. Examples:\n"
+    "  --law qat-unified,qat-no-data\n"
+    "  --law 'chinchilla + qat-unified' --target loss --per k=precision\n"
+    "  --law 'L = E + A/N^a + B/D^b' --target loss --tie b=a --start a=0.1..1\n"
+    "  --law 'mine: delta = k * D^g * (log2 G)^h / N^n' --fix h=0.8\n"
+    "`qatlas plugin new law NAME --from FORMULA` makes a plugin of a formula.";
+
+void AddParameterOptions(CLI::App* verb, ParameterItems& items) {
+  verb->add_option("--fix", items.fixed,
+                   "parameter=value, held; 'eff[W4A4]=0.8' for one category (repeatable, as all "
+                   "below)")
+      ->type_name("NAME=VALUE");
+  verb->add_option("--tie", items.tied, "parameter=parameter: it takes the other's value")
+      ->type_name("NAME=NAME");
+  verb->add_option(
+          "--per", items.per,
+          "parameter=columns: a value of its own for every combination; 'k=' for one value")
+      ->type_name("NAME=COLUMNS");
+  verb->add_option("--start", items.start, "parameter=0.1,1,10 or parameter=0.1..10")
+      ->type_name("NAME=VALUES");
+  verb->add_option("--bounds", items.bounds, "parameter=low..high")->type_name("NAME=RANGE");
+  verb->add_option("--positive", items.positive, "Parameter above 0, searched as its logarithm")
+      ->type_name("NAME");
+}
+
 void AddLabOptions(CLI::App* verb, Arguments& arguments) {
   verb->add_option(
           "--map", arguments.mapping,
@@ -203,7 +280,8 @@ void AddLabOptions(CLI::App* verb, Arguments& arguments) {
           "Of these, delta takes rows whose part is both or missing, the loss those in full "
           "precision")
       ->type_name("COLUMN=EXPRESSION");
-  verb->add_option("--target", arguments.settings.target, "What the laws predict: delta or loss")
+  verb->add_option("--target", arguments.settings.target,
+                   "What the laws predict: delta, loss, or the column on a formula's left side")
       ->capture_default_str();
   verb->add_option("--full-precision", arguments.settings.full_precision,
                    "Law that is fitted to the full-precision rows and taken off, so that forms for "
@@ -211,7 +289,8 @@ void AddLabOptions(CLI::App* verb, Arguments& arguments) {
                    "can be compared for delta")
       ->type_name("LAW");
   verb->add_option("--loss", arguments.settings.loss,
-                   "log-huber, log-least-squares, huber or least-squares")
+                   absl::StrCat("What is minimized: ", absl::StrJoin(LossNames(), ", "),
+                                ";\nhoffmann is log-huber searched from every start"))
       ->capture_default_str();
   verb->add_option("--huber-delta", arguments.settings.huber_delta,
                    "Where Huber turns linear; 0: the loss's own")
@@ -225,10 +304,16 @@ void AddLabOptions(CLI::App* verb, Arguments& arguments) {
       ->capture_default_str();
   verb->add_option("--noise", arguments.settings.noise, "Column of standard errors of the target")
       ->type_name("COLUMN");
-  verb->add_option("--fix", arguments.fixed, "parameter=value, held (repeatable)")
-      ->type_name("NAME=VALUE");
+  verb->add_option("--weight", arguments.settings.weight, "Column of weights")->type_name("COLUMN");
+  AddParameterOptions(verb, arguments.parameters);
   verb->add_option("--bootstraps", arguments.settings.bootstraps, "Resamples; 0: none")
       ->capture_default_str();
+  verb->add_option("--alternative-size", arguments.settings.alternative_size,
+                   "Column that counts parameters otherwise: does the ranking stand with it as N?")
+      ->type_name("COLUMN")
+      ->capture_default_str();
+  verb->add_flag("!--no-evidence", arguments.settings.evidence,
+                 "Rank only: no extrapolation, nested forms, win map or robustness");
   verb->add_option("--seed", arguments.settings.seed, "Of resamples and folds")
       ->capture_default_str();
 }
@@ -242,12 +327,12 @@ void AddLabVerbs(CLI::App& app, Session& session) {
       app.add_subcommand("compare", "Rank law forms on a table of runs, and say how sure that is");
   for (CLI::App* verb : {fit, compare}) {
     verb->add_option("TABLE", arguments.table,
-                     "CSV, TSV or JSON lines; columns as in docs/observations.md")
-        ->required()
-        ->check(CLI::ExistingFile);
-    verb->add_option("--law,--laws", arguments.laws, "Law forms, as `qatlas plugin ls` lists them")
-        ->required()
-        ->delimiter(',');
+                     "CSV, TSV or JSON lines, columns as in docs/observations.md; or a recipe with "
+                     "[observations],\nwhose fits are made, with their own "
+                     "settings, where no --law is given")
+        ->required();
+    verb->add_option("--law,--laws", arguments.laws, kLawHelp)->type_name("LAW");
+    verb->footer(kLawExamples);
     verb->add_option("--output,-o", arguments.output, "Also write the result as JSON")
         ->type_name("FILE");
     AddLabOptions(verb, arguments);
@@ -270,8 +355,7 @@ void AddReportVerb(CLI::App& app, Session& session) {
       ->type_name("FOLDER")
       ->capture_default_str();
   report->add_flag("--path", arguments.path_only, "Only print where a recipe's report lies");
-  report->add_option("--law,--laws", arguments.laws, "Law forms to compare, for a table")
-      ->delimiter(',');
+  report->add_option("--law,--laws", arguments.laws, kLawHelp)->type_name("LAW");
   report
       ->add_option("--output,-o", arguments.output,
                    "Folder to write to; default: the study's, or <table>-report")

@@ -27,6 +27,55 @@ answer = json.loads(sys.argv[1])
 values = {e["name"]: e["value"] for e in answer["ranking"][0]["fit"]["parameters"]}
 assert abs(values["a"] - 2) < 0.01 and abs(values["b"] - 3) < 0.01, values
 PY
+# The laboratory as libraries: the documented example names the law that made the runs and predicts.
+python3 - "$here/project/two_laws.cc" "$here/../../docs/laws.md" >"$work/two.csv" <<'PY'
+import math, random, sys
+assert open(sys.argv[1]).read() in open(sys.argv[2]).read(), "docs/laws.md shows another two_laws.cc"
+random.seed(2)
+print("N,D,loss")
+for i in range(8):
+    for j in range(8):
+        n, d = 5e7 * 3 ** (i * .6), 1e9 * 3 ** (j * .7)
+        loss = 1.8172 + 482.01 / n**.3478 + 2085.43 / d**.3658
+        print(f"{n:.6g},{d:.6g},{loss * math.exp(random.gauss(0, .002)):.8g}")
+PY
+laws=$("$work/build/two-laws" "$work/two.csv")
+python3 - "$laws" <<'PY'
+import re, sys
+text = sys.argv[1]
+values = {name: float(value) for name, value in re.findall(r"^(\w+) = ([-\d.e+]+)", text, re.M)}
+assert "64 runs" in text.splitlines()[0], text
+assert abs(values["a"] - .3478) < .03 and abs(values["E"] - 1.8172) < .05, text
+loss = float(re.search(r"tokens: ([\d.]+)", text).group(1))
+assert abs(loss - 1.9647) < .02, text
+PY
+# A formula, and the plugin that is made of it, give the same fit; its own test passes.
+formula='L = E + A/N^a + k*D^-b * tanh(c*sqrt(weight_bits)) + 2^(-weight_bits/h)'
+"$qatlas" plugin new law two-ways --from "$formula" --output "$work/two-ways" --start a=0.2,0.5 >"$work/new.log"
+cmake -S "$work/two-ways" -B "$work/two-ways/build" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
+  -DCMAKE_PREFIX_PATH="$work/install"
+cmake --build "$work/two-ways/build"
+ctest --test-dir "$work/two-ways/build" --output-on-failure
+python3 - >"$work/bits.csv" <<'PY'
+import math
+print("N,D,weight_bits,loss")
+for i, n in enumerate((2e7, 6e7, 2e8, 6e8, 2e9)):
+    for j, d in enumerate((1e9, 4e9, 1.6e10, 6.4e10)):
+        for bits in (2, 3, 4, 6, 8):
+            noise = 1 + 1e-3 * math.sin(7 * i + 3 * j + bits)
+            print(f"{n},{d},{bits},{noise * (1.7 + 400 / n**.34 + 900 / d**.31 * math.tanh(.4 * bits**.5) + 2**(-bits / 1.5))}")
+PY
+for law in two-ways "two-ways: $formula"; do
+  "$qatlas" --plugin-path "$work/two-ways/build" --json fit "$work/bits.csv" --law "$law" --target loss \
+    --loss least-squares --bootstraps 0 --start a=0.2,0.5 >"$work/fit-${#law}.json"
+done
+python3 - "$work"/fit-*.json <<'PY'
+import json, sys
+plugin, formula = (json.load(open(path))["ranking"][0]["fit"] for path in sys.argv[1:])
+assert abs(plugin["objective"] / formula["objective"] - 1) < 1e-8, (plugin["objective"], formula["objective"])
+for a, b in zip(plugin["residuals"], formula["residuals"]):
+    assert abs(a["prediction"] - b["prediction"]) < 1e-5, (a, b)
+PY
 if [ "$training" = ON ]; then
   grep -q 'ternary' <<<"$list" || { echo "the quantizer is not listed"; exit 1; }
   # It trains in a recipe, beside the known ones.
