@@ -250,18 +250,21 @@ class Guesser {
         mean += values[i] / kPoints;
         mean_slope += slope[i] / kPoints;
       }
+      // Squares of tiny values must not vanish.
+      double size = 0;
+      for (int i = 0; i < kPoints; ++i) size = std::max(size, std::abs(values[i] - mean));
+      // Differences of rounded numbers have no shape.
+      if (!(size > 1e-10 * std::abs(mean)) || !std::isnormal(size)) return 0.0;
       double vv = 0;
       double vs = 0;
       double ss = 0;
       for (int i = 0; i < kPoints; ++i) {
-        const double v = values[i] - mean;
-        const double s = theta[p] * (slope[i] - mean_slope);
+        const double v = (values[i] - mean) / size;
+        const double s = theta[p] * ((slope[i] - mean_slope) / size);
         vv += v * v;
         vs += v * s;
         ss += s * s;
       }
-      // Differences of rounded numbers have no shape.
-      if (!(vv > 1e-20 * mean * mean)) return 0.0;
       const double turn = std::sqrt(std::max(0.0, ss - vs * vs / vv) / vv);
       return std::isfinite(turn) ? turn : 0.0;
     };

@@ -321,6 +321,17 @@ TEST(Formula, PlacesScalesWhereTheDataRespond) {
                           [](double start) { return start > 1 && start < 20; }));
 }
 
+TEST(Formula, PlacesScalesOfWhatVanishes) {
+  FormulaOptions options;
+  options.ranges["D"] = {1e9, 1e12};
+  const FormulaLaw law = Make("delta = k * 2^(-D/h) / N^a", options);
+  const LawParameter& h = Parameter(law, "h");
+  EXPECT_GT(h.starts.front(), 1e7);
+  EXPECT_LT(h.starts.back(), 1e14);
+  EXPECT_TRUE(std::any_of(h.starts.begin(), h.starts.end(),
+                          [](double start) { return start > 3e8 && start < 1e12; }));
+}
+
 TEST(Formula, SeesTheSignOfCoefficientsThroughScales) {
   const FormulaLaw law = Make("L = E + k*D^-b * tanh(c*weight_bits) - m*exp(-weight_bits/g) + n*D");
   EXPECT_TRUE(Parameter(law, "k").log);
