@@ -45,10 +45,10 @@ int main(int argc, char** argv) {
 #endif
   AddLabVerbs(app, session);
   AddReportVerb(app, session);
-  AddTableVerbs(app, session);
   AddPlanVerb(app, session);
   AddDesignVerb(app, session);
   AddPredictVerbs(app, session);
+  AddTableVerbs(app, session);
   AddRecipeVerbs(app, session);
   AddPluginVerbs(app, session);
 #ifdef QATLAS_HAS_TRAINING

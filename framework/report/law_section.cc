@@ -7,7 +7,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "framework/report/law_checklist.h"
+#include "framework/report/law_evidence.h"
 #include "framework/report/law_tables.h"
+#include "framework/report/law_uncertainty.h"
 
 namespace qatlas::report {
 namespace {
@@ -202,6 +205,10 @@ Section LawSection(const std::string& id, const std::string& title,
     Figure held_out = HeldOutBars(id, comparison);
     if (!held_out.traces.empty()) section.figures.push_back(std::move(held_out));
     AppendResiduals(id, comparison, table, &section);
+    AppendEvidence(id, comparison, &section);
+    const compare::Ranked& best = comparison.ranking.front();
+    AppendUncertainty(id, best.name, best.fit, table, &section);
+    section.tables.push_back(ChecklistTable(id, comparison, table));
   }
   if (!comparison.refused.empty()) section.tables.push_back(RefusedTable(id, comparison));
   return section;

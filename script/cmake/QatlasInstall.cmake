@@ -31,6 +31,19 @@ install(TARGETS qatlas_sdk EXPORT QatlasTargets)
 install(TARGETS qatlas_kernels EXPORT QatlasTargets ARCHIVE DESTINATION lib)
 set_target_properties(qatlas_sdk PROPERTIES EXPORT_NAME sdk)
 install(EXPORT QatlasTargets NAMESPACE qatlas:: DESTINATION lib/cmake/Qatlas)
+
+# The component `laboratory`: the law laboratory as libraries, with the headers of their rooms.
+foreach(room observe plugin forms fit compare)
+  set_target_properties(qatlas_${room} PROPERTIES EXPORT_NAME ${room})
+  install(TARGETS qatlas_${room} EXPORT QatlasLaboratory ARCHIVE DESTINATION lib)
+  install(DIRECTORY framework/${room} DESTINATION include/qatlas-laboratory/framework
+          FILES_MATCHING PATTERN "*.h")
+endforeach()
+if(QATLAS_SANITIZE)
+  target_link_options(qatlas_observe INTERFACE -fsanitize=${QATLAS_SANITIZE})
+endif()
+install(EXPORT QatlasLaboratory NAMESPACE qatlas:: FILE QatlasLaboratory.cmake
+        DESTINATION lib/cmake/Qatlas)
 configure_package_config_file(sdk/cmake/QatlasConfig.cmake.in
   "${PROJECT_BINARY_DIR}/QatlasConfig.cmake" INSTALL_DESTINATION lib/cmake/Qatlas)
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/QatlasConfigVersion.cmake"

@@ -1,5 +1,29 @@
 # One function for rooms of the framework, one for test folders, one for benchmarks.
 
+# What nearly every unit of the laboratory includes costs it half of its time without a precompiled header; what
+# nearly every test includes, two thirds.
+function(qatlas_own_pch name)
+  file(WRITE "${PROJECT_BINARY_DIR}/pch/${name}.cc" "// Owns the precompiled header.\n")
+  add_library(${name} OBJECT "${PROJECT_BINARY_DIR}/pch/${name}.cc")
+endfunction()
+set(QATLAS_PCH_HEADERS <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/types/span.h>
+    <nlohmann/json.hpp> <algorithm> <cmath> <cstdint> <map> <memory> <string> <vector>)
+qatlas_own_pch(qatlas_pch)
+target_precompile_headers(qatlas_pch PRIVATE ${QATLAS_PCH_HEADERS})
+if(QATLAS_TESTS)
+  qatlas_own_pch(qatlas_test_pch)
+  target_link_libraries(qatlas_test_pch PRIVATE GTest::gmock)
+  target_precompile_headers(qatlas_test_pch PRIVATE <gmock/gmock.h> ${QATLAS_PCH_HEADERS})
+endif()
+function(qatlas_use_pch target owner)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")
+    # Else CMake gives -fPIE, and GCC refuses a header precompiled with -fPIC.
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fPIC>)
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${owner})
+endfunction()
+
 # qatlas_add_room(NAME [TORCH] DEPS target...): the static library qatlas::NAME of all *.cc in the folder.
 function(qatlas_add_room name)
   cmake_parse_arguments(arg "TORCH" "" "DEPS" ${ARGN})
@@ -7,10 +31,13 @@ function(qatlas_add_room name)
   list(FILTER sources EXCLUDE REGEX "main\\.cc$")
   add_library(qatlas_${name} STATIC ${sources})
   add_library(qatlas::${name} ALIAS qatlas_${name})
-  target_include_directories(qatlas_${name} PUBLIC "${PROJECT_SOURCE_DIR}")
+  target_include_directories(qatlas_${name} PUBLIC
+    $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/qatlas-laboratory>)
   target_link_libraries(qatlas_${name} PUBLIC ${arg_DEPS})
   if(arg_TORCH)
     qatlas_use_torch(qatlas_${name})
+  else()
+    qatlas_use_pch(qatlas_${name} qatlas_pch)
   endif()
 endfunction()
 
@@ -35,6 +62,7 @@ function(qatlas_add_tests folder)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "${arg_ENVIRONMENT}")
   else()
+    qatlas_use_pch(${name} qatlas_test_pch)
     gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
                          PROPERTIES TIMEOUT 300 ENVIRONMENT "${arg_ENVIRONMENT}")
   endif()

@@ -9,7 +9,8 @@ add_library(qatlas_torch_pch OBJECT "${PROJECT_BINARY_DIR}/pch/torch_pch.cc")
 target_link_libraries(qatlas_torch_pch PRIVATE qatlas::torch absl::status absl::statusor absl::strings)
 target_precompile_headers(qatlas_torch_pch PRIVATE
   <ATen/ATen.h> <ATen/Parallel.h> <torch/csrc/autograd/custom_function.h>
-  <memory> <string> <vector> <map> <absl/status/statusor.h>)
+  <memory> <string> <vector> <map> <absl/status/statusor.h> <absl/strings/str_cat.h>
+  <nlohmann/json.hpp>)
 function(qatlas_use_torch target)
   target_link_libraries(${target} PRIVATE qatlas::torch)
   get_target_property(type ${target} TYPE)

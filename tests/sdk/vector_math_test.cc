@@ -54,7 +54,7 @@ TEST(VectorMath, PowErrsByThreeUlpAndTheSizeOfItsExponent) {
   }
 }
 
-TEST(VectorMath, TanhStaysWithinFourUlp) {
+TEST(VectorMath, TanhStaysWithinFiveUlp) {
   std::mt19937_64 random(4);
   std::uniform_real_distribution<double> exponent(-40, 5);
   double worst = 0;
@@ -62,7 +62,7 @@ TEST(VectorMath, TanhStaysWithinFourUlp) {
     const double x = (i % 2 == 0 ? 1 : -1) * std::exp2(exponent(random));
     worst = std::max(worst, Ulps(Tanh(x), std::tanh(static_cast<long double>(x))));
   }
-  EXPECT_LT(worst, 4);
+  EXPECT_LT(worst, 5);
   EXPECT_EQ(Tanh(0), 0);
   EXPECT_EQ(Tanh(800), 1);
   EXPECT_EQ(Tanh(-kInfinity), -1);

@@ -76,14 +76,15 @@ TEST_F(LoaderTest, WrongAbiInManifestIsPassedOver) {
   const absl::Status status = CreateBroken("wrong_abi", RawManifest("wrong_abi", "", 999));
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_THAT(std::string(status.message()),
-              AllOf(HasSubstr("wrong_abi.so"), HasSubstr("built for SDK ABI 999, this program has "
-                                                         "SDK ABI 1")));
+              AllOf(HasSubstr("wrong_abi.so"),
+                    HasSubstr(absl::StrCat("built for SDK ABI 999, this program has SDK ABI ",
+                                           QATLAS_SDK_ABI))));
 }
 
 TEST_F(LoaderTest, WrongAbiInLibrary) {
   EXPECT_EQ(Message(CreateBroken("wrong_abi", RawManifest("wrong_abi")), "wrong_abi.so"),
-            "the library is built for SDK ABI 999, this program has SDK ABI 1; rebuild the plugin "
-            "against the installed SDK");
+            absl::StrCat("the library is built for SDK ABI 999, this program has SDK ABI ",
+                         QATLAS_SDK_ABI, "; rebuild the plugin against the installed SDK"));
 }
 
 TEST_F(LoaderTest, WrongMagic) {
