@@ -56,7 +56,7 @@ struct CompareOptions {
   bool robustness = true;                    // to the loss, to each run, to counting N otherwise
   int64_t influence_runs = 500;              // left out one by one; beyond, those that weigh most
   std::string alternative_size = "N_total";  // column; not examined where the table lacks it
-  int ranking_resamples = 200;               // 0: none. Drawn as the bootstrap's
+  int ranking_resamples = 1000;              // of the log likelihoods run by run; 0: none
   double level = .95;
   int threads = 0;
 };

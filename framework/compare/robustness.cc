@@ -17,9 +17,9 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 // A density whose best AICc lies further than this above the best is refuted by the residuals.
 constexpr double kPlausible = 10;
-// Rows times forms times refits that one examination may take: a second or two.
-constexpr double kResampleWork = 2e7;
-constexpr int kLeastResamples = 20;
+// Rows times forms times resamples: about a second.
+constexpr double kResampleWork = 3e8;
+constexpr int kLeastResamples = 100;
 
 const char* SpaceName(fit::Space space) { return space == fit::Space::kLog ? "log " : ""; }
 
@@ -160,51 +160,53 @@ std::vector<Variant> VarySize(const Examined& examined, std::vector<std::string>
 int ResampleRanking(const Examined& examined, std::vector<Ranked>* ranking,
                     std::vector<std::string>* notes) {
   for (Ranked& form : *ranking) form.bootstrap_first = kNan;
-  const double rows = static_cast<double>(examined.table->rows());
-  const int affordable =
-      static_cast<int>(kResampleWork / (rows * static_cast<double>(ranking->size())));
-  const int resamples = std::min(examined.options->ranking_resamples, affordable);
-  if (examined.options->ranking_resamples <= 0) return 0;
-  if (resamples < kLeastResamples) {
+  const int wanted = examined.options->ranking_resamples;
+  if (wanted <= 0) return 0;
+  const size_t count = examined.table->rows();
+  const double one = static_cast<double>(count) * static_cast<double>(ranking->size());
+  const int resamples = static_cast<int>(std::min<double>(wanted, kResampleWork / one));
+  if (resamples < std::min(wanted, kLeastResamples)) {
     notes->push_back("The ranking was not resampled: there are too many runs for that.");
     return 0;
   }
-  const size_t count = examined.table->rows();
   int groups = 0;
   for (int group : examined.groups) groups = std::max(groups, group + 1);
+  // Log densities by form and what is drawn, and the rest of each criterion.
+  const size_t units = groups > 0 ? groups : count;
+  std::vector<std::vector<double>> density;
+  std::vector<double> penalty;
+  for (const Ranked& form : *ranking) {
+    const fit::Problem& problem = *form.fit.problem;
+    std::vector<double>& own = density.emplace_back(units, 0.0);
+    for (int64_t i = 0; i < problem.rows(); ++i) {
+      const size_t row = problem.row(i);
+      own[groups > 0 ? examined.groups[row] : row] += form.likelihood.by_row[i];
+    }
+    penalty.push_back(form.aicc + 2 * form.likelihood.log_likelihood);
+  }
   std::vector<int> first(resamples, -1);
-  fit::ParallelFor(resamples, examined.options->threads, 1, [&] {
-    return [&](int64_t begin, int64_t end) {
+  fit::ParallelFor(resamples, examined.options->threads, 8, [&] {
+    return [&, drawn = std::vector<int>(units)](int64_t begin, int64_t end) mutable {
       for (int64_t b = begin; b < end; ++b) {
         fit::Random random(examined.options->seed, static_cast<uint64_t>(b) + 1);
-        std::vector<double> drawn(groups > 0 ? groups : count, 0.0);
-        for (size_t k = 0; k < drawn.size(); ++k) ++drawn[random.Below(drawn.size())];
+        std::fill(drawn.begin(), drawn.end(), 0);
+        for (size_t k = 0; k < units; ++k) ++drawn[random.Below(units)];
         std::vector<double> aicc;
-        for (const Ranked& form : *ranking) {
-          const fit::Problem& problem = *form.fit.problem;
-          std::vector<double> weight(problem.weight().begin(), problem.weight().end());
-          for (int64_t i = 0; i < problem.rows(); ++i) {
-            const size_t row = problem.row(i);
-            weight[i] *= drawn[groups > 0 ? examined.groups[row] : row];
-          }
-          const auto likelihood =
-              Maximize(problem.WithWeight(std::move(weight)), {form.likelihood.coordinates},
-                       form.likelihood.model, examined.fit);
-          aicc.push_back(likelihood.ok()
-                             ? Aicc(likelihood->log_likelihood, form.parameters, problem.rows())
-                             : kNan);
+        for (size_t form = 0; form < density.size(); ++form) {
+          double sum = 0;
+          for (size_t k = 0; k < units; ++k) sum += drawn[k] * density[form][k];
+          aicc.push_back(penalty[form] - 2 * sum);
         }
         first[b] = Lowest(aicc);
       }
     };
   });
-  const int counted = resamples - static_cast<int>(std::count(first.begin(), first.end(), -1));
-  for (size_t form = 0; counted > 0 && form < ranking->size(); ++form) {
+  for (size_t form = 0; form < ranking->size(); ++form) {
     (*ranking)[form].bootstrap_first =
         static_cast<double>(std::count(first.begin(), first.end(), static_cast<int>(form))) /
-        counted;
+        resamples;
   }
-  return counted;
+  return resamples;
 }
 
 }  // namespace qatlas::compare

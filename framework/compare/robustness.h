@@ -31,7 +31,9 @@ std::vector<Variant> VarySize(const Examined& examined, std::vector<std::string>
 // Every run left out in turn, refitted from the optimum; see CompareOptions::influence_runs.
 std::vector<Influence> LeaveEachOut(const Examined& examined, std::vector<std::string>* notes);
 
-// Fills bootstrap_first; returns the number of resamples.
+// Fills bootstrap_first; returns the number of resamples. What is drawn are the runs' log densities
+// at the maximum (RELL: Kishino and Hasegawa 1990): refits to runs that come twice would favour
+// forms with many parameters.
 int ResampleRanking(const Examined& examined, std::vector<Ranked>* ranking,
                     std::vector<std::string>* notes);
 

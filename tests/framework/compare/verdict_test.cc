@@ -1,5 +1,5 @@
 // How often the verdict names the right form, a wrong one, or none. docs/laws.md has the figures of
-// 400 simulations a case; QATLAS_SIMULATIONS sets how many run.
+// 200 simulations a case; QATLAS_SIMULATIONS sets how many run.
 #include <gtest/gtest.h>
 
 #include <algorithm>
