@@ -130,6 +130,7 @@ void CompareExtrapolation(const Extrapolation& best, const Clusterings& clusteri
                           Extrapolation* other) {
   std::vector<double> differences;
   std::vector<size_t> rows;
+  std::vector<size_t> windows;
   for (size_t k = 0; k < best.windows.size() && k < other->windows.size(); ++k) {
     std::map<size_t, double> squares;
     for (size_t i = 0; i < best.windows[k].row.size(); ++i) {
@@ -141,9 +142,13 @@ void CompareExtrapolation(const Extrapolation& best, const Clusterings& clusteri
       const double error = other->windows[k].error[i];
       differences.push_back(error * error - found->second);
       rows.push_back(found->first);
+      windows.push_back(k);
     }
   }
-  const PairedMean mean = MeanOfPairs(differences, rows, clusterings);
+  // What one fit predicts shares that fit's error: windows are draws, too.
+  const PairedMean by_row = MeanOfPairs(differences, rows, clusterings);
+  const PairedMean by_window = MeanOfPairs(differences, windows, {});
+  const PairedMean& mean = by_window.p > by_row.p ? by_window : by_row;
   other->difference = mean.mean;
   other->difference_se = mean.standard_error;
   other->difference_p = mean.p;

@@ -93,11 +93,15 @@ json ToJson(const Extrapolation& along) {
 }
 
 json ToJson(const NestedTest& test) {
-  return {{"restricted", test.restricted},       {"full", test.full},
-          {"restriction", test.restriction},     {"degrees", test.degrees},
-          {"statistic", Number(test.statistic)}, {"p", Number(test.p)},
+  return {{"restricted", test.restricted},
+          {"full", test.full},
+          {"restriction", test.restriction},
+          {"degrees", test.degrees},
+          {"statistic", Number(test.statistic)},
+          {"p", Number(test.p)},
           {"p_asymptotic", Number(test.p_asymptotic)},
-          {"on_bound", test.on_bound},           {"p_on_bound", Number(test.p_on_bound)}};
+          {"on_bound", test.on_bound},
+          {"p_on_bound", Number(test.p_on_bound)}};
 }
 
 json ToJson(const Range& range) {

@@ -72,12 +72,6 @@ std::string Objection(const Comparison& comparison, const Ranked& best, const Ra
     return absl::StrFormat("%s predicts held-out runs better (error %.4g against %.4g)", other.name,
                            other.cross_validation.rmse, best.cross_validation.rmse);
   }
-  for (const Extrapolation& along : other.extrapolation) {
-    if (along.difference < 0 && along.difference_p < kExtrapolationLevel) {
-      return absl::StrFormat("%s extrapolates better along %s (p = %.2g)", other.name, along.axis,
-                             along.difference_p);
-    }
-  }
   return "";
 }
 
@@ -107,6 +101,28 @@ std::vector<std::string> Flips(const Comparison& comparison, std::set<std::strin
                            comparison.robustness.flipping_runs, " runs, such as ", where));
   }
   return flips;
+}
+
+// Forms that extrapolate better: no objection, since a form with fewer parameters may do so by its
+// smaller variance alone, but whoever quotes the sentence must know.
+std::string Caveat(const Comparison& comparison) {
+  std::vector<std::string> parts;
+  const Ranked& best = comparison.ranking[0];
+  for (size_t axis = 0; axis < best.extrapolation.size(); ++axis) {
+    const Ranked* better = nullptr;
+    for (const Ranked& other : comparison.ranking) {
+      const Extrapolation& along = other.extrapolation[axis];
+      if (!(along.difference < 0 && along.difference_p < kExtrapolationLevel)) continue;
+      if (better == nullptr || along.difference < better->extrapolation[axis].difference) {
+        better = &other;
+      }
+    }
+    if (better == nullptr) continue;
+    parts.push_back(absl::StrFormat("%s extrapolates better along %s (p = %.2g)", better->name,
+                                    best.extrapolation[axis].axis,
+                                    better->extrapolation[axis].difference_p));
+  }
+  return parts.empty() ? "" : absl::StrCat(" But ", absl::StrJoin(parts, ", and "), ".");
 }
 
 // What a decided first place has stood: " ; it is first ..." or "".
@@ -149,12 +165,12 @@ void Judge(Comparison* comparison) {
       "A form is called best if its AICc is at least %g below every other's, its log likelihood "
       "(less the difference in parameters) is higher by at least %g standard errors of the "
       "run-by-run differences (against a special case of itself: the likelihood ratio has p < %g), "
-      "its error on held-out runs is not larger and no other form extrapolates better with p < %g, "
+      "its error on held-out runs is not larger, "
       "it stays first under every loss that the residuals allow, without any one run and with "
       "parameters counted otherwise, and its own parameters are determined by the runs. Against a "
       "form that contains it p must exceed %g. Fewer than %d runs beyond a form's parameters are "
       "too few to compare.",
-      kCriterionGap, kStandardErrors, kRatioLevel, kExtrapolationLevel, kFullLevel, kSpareRuns);
+      kCriterionGap, kStandardErrors, kRatioLevel, kFullLevel, kSpareRuns);
   const std::vector<Ranked>& ranking = comparison->ranking;
   const std::string runs = absl::StrCat(comparison->rows, " runs");
   if (ranking.empty()) {
@@ -219,7 +235,8 @@ void Judge(Comparison* comparison) {
     comparison->sentence = absl::StrCat(
         "Undecided on ", runs, ": ", best.name, " has the lowest AICc, but ",
         absl::StrJoin(objections, "; "),
-        beaten.empty() ? "" : absl::StrCat(". Clearly worse: ", absl::StrJoin(beaten, ", ")), ".");
+        beaten.empty() ? "" : absl::StrCat(". Clearly worse: ", absl::StrJoin(beaten, ", ")), ".",
+        Caveat(*comparison));
     return;
   }
   comparison->verdict = Verdict::kDecided;
@@ -227,10 +244,10 @@ void Judge(Comparison* comparison) {
   if (std::isfinite(ranking[1].delta_aicc)) {
     gap = absl::StrFormat(", AICc %.1f below the next, %s", ranking[1].delta_aicc, ranking[1].name);
   }
-  comparison->sentence =
-      absl::StrFormat("%s describes these %s best of %d forms (mean relative error %.2g%%%s)%s.",
-                      best.name, runs, static_cast<int>(ranking.size()),
-                      100 * best.fit.mean_relative_error, gap, Stood(*comparison));
+  comparison->sentence = absl::StrFormat(
+      "%s describes these %s best of %d forms (mean relative error %.2g%%%s)%s.%s", best.name, runs,
+      static_cast<int>(ranking.size()), 100 * best.fit.mean_relative_error, gap, Stood(*comparison),
+      Caveat(*comparison));
 }
 
 }  // namespace qatlas::compare

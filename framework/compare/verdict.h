@@ -15,11 +15,11 @@ namespace qatlas::compare {
 //       form that is a special case of it, the likelihood ratio has p < .01 in its place, and
 //       against a form that contains it p > .05 (with one parameter more the gap never reaches 6:
 //       such a form cannot be ruled out, only not called for);
-//   (c) its error on held-out runs is not the larger one, and the other does not extrapolate
-//       better along any axis with p < .01;
+//   (c) its error on held-out runs is not the larger one;
 // if it stays first under every loss that the residuals allow, without any one run and with N
 // counted otherwise, as far as these were examined; and if it is itself identifiable. Fewer than
-// three runs to spare beyond a form's parameters are too few.
+// three runs to spare beyond a form's parameters are too few. Forms that extrapolate better (p <
+// .01) are named in the sentence, whatever the verdict.
 void Judge(Comparison* comparison);
 
 }  // namespace qatlas::compare
