@@ -137,20 +137,14 @@ add_test(NAME $plugin COMMAND $file_test)
 constexpr char kHeader[] = R"(// $target = $formula
 #pragma once
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace $file_law {
 
 class $type : public qatlas::LawFormula<$type, $covariate_count, $parameter_count> {
  public:
-  static constexpr qatlas::ComponentInfo kInfo = {
-      $plugin_text, $summary_text, "", 1, nullptr, nullptr, 0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+  static constexpr qatlas::ComponentInfo kInfo = {$plugin_text, $summary_text, ""};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>
@@ -167,10 +161,6 @@ class $type : public qatlas::LawFormula<$type, $covariate_count, $parameter_coun
 constexpr char kSource[] = R"(#include "$file.h"
 
 namespace $file_law {
-
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> $type::Create(const qatlas::Options&) {
-  return std::make_unique<$type>();
-}
 
 // Say what covariates and parameters mean: reports show it. Bounds and start values were guessed
 // from the formula's structure, or are what was said of them.

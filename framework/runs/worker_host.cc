@@ -139,7 +139,8 @@ absl::StatusOr<Child> WorkerHost::Start(const std::string& folder, const std::st
     fcntl(read_end.fd, F_SETFL, O_NONBLOCK);
     child.output = read_end.Release();
     child.handle = static_cast<int>(syscall(SYS_pidfd_open, child.pid, 0));
-    running_[child.pid] = false;
+    // The host may have died right after its answer, before there was anything to bury with it.
+    running_[child.pid] = socket_ < 0;
     return child;
   }
   return absl::UnavailableError(

@@ -1,6 +1,7 @@
 // The whole road with the real programs: train, decompose, fit, compare, report; killed, run again,
 // and compared byte for byte with an undisturbed run.
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -26,6 +27,34 @@ std::vector<std::string> RunCommand(const fs::path& store) {
   return command;
 }
 
+size_t Entries(const fs::path& folder) {
+  std::error_code error;
+  size_t count = 0;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    ++count;
+  }
+  return count;
+}
+
+// Whether a folder below holds the file.
+bool AnyHas(const fs::path& folder, const char* file) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    std::error_code gone;
+    if (fs::exists(entry->path() / file, gone)) return true;
+  }
+  return false;
+}
+
+// Without taking its status: Wait() does.
+bool Ended(pid_t pid) {
+  siginfo_t info = {};
+  return waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == pid;
+}
+
 TEST(Smoke, DryRunWritesNothing) {
   TemporaryFolder folder;
   std::vector<std::string> command = RunCommand(folder.path() / "store");
@@ -48,13 +77,22 @@ TEST(Smoke, KilledAtSeededMomentsAndRunAgainGivesTheSameBytes) {
 
   const fs::path disturbed = folder.path() / "disturbed";
   std::mt19937 random(20);
-  std::uniform_int_distribution<int> milliseconds(300, 2500);
   int killed = 0;
   for (int attempt = 0; attempt < 12; ++attempt) {
-    const pid_t sweep = Start(RunCommand(disturbed), folder.path() / "log");
-    usleep(static_cast<useconds_t>(milliseconds(random)) * 1000);
-    // Every third time only the sweep dies, its workers live on; else all of them at once; and once
-    // it is asked politely.
+    // A moment of the sweep's own, whatever the machine's speed: so many further segments are
+    // finished, and a worker is at some file of the next.
+    const size_t wanted = Entries(disturbed / "segments") + random() % 3;
+    const char* sign = attempt % 2 == 0 ? "log.txt" : "metrics.jsonl";
+    const fs::path log = folder.path() / "log";
+    fs::remove(log);
+    const pid_t sweep = Start(RunCommand(disturbed), log);
+    const auto there = [&] {
+      return absl::StrContains(ReadFile(log), "training ") &&
+             Entries(disturbed / "segments") >= wanted && AnyHas(disturbed / "work", sign);
+    };
+    while (!Ended(sweep) && !there()) usleep(500);
+    // Every third time only the sweep dies and its workers must notice; else all of them at once;
+    // and once it is asked politely.
     const int way = attempt % 3;
     if (way == 0) {
       kill(sweep, SIGKILL);

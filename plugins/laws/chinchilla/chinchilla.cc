@@ -1,75 +1,42 @@
 #include "chinchilla.h"
 
 #include <cmath>
-#include <vector>
+
+#include "qatlas/law_parts.h"
 
 namespace qatlas_laws {
 namespace {
 
 using qatlas::LawParameter;
 using qatlas::LawSpec;
+using qatlas::law_parts::Coefficient;
+using qatlas::law_parts::Data;
+using qatlas::law_parts::Exponentials;
+using qatlas::law_parts::Size;
 
 // The start grid of Besiroglu et al. 2024 (arXiv 2404.10102), given there for log E, log A and log
 // B.
-std::vector<double> Exponentials(std::vector<double> logarithms) {
-  for (double& value : logarithms) value = std::exp(value);
-  return logarithms;
-}
-
-std::vector<qatlas::LawCovariate> Covariates() {
-  return {{"N", "parameters of the model", "parameters", 1}, {"D", "training tokens", "tokens", 1}};
-}
-
 LawParameter Floor() {
-  return {.name = "E",
-          .meaning = "loss that neither size nor data removes: the entropy of text",
-          .unit = "nats/token",
-          .lower = 0,
-          .starts = Exponentials({-1, -.5, 0, .5, 1}),
-          .linear = true,
-          .log = true,
-          .per = {},
-          .pins = {}};
+  return Coefficient("E", "loss that neither size nor data removes: the entropy of text",
+                     Exponentials({-1, -.5, 0, .5, 1}));
 }
-LawParameter Factor(const char* name, const char* meaning, const char* unit) {
-  return {.name = name,
-          .meaning = meaning,
-          .unit = unit,
-          .lower = 0,
-          .starts = Exponentials({0, 5, 10, 15, 20, 25}),
-          .linear = true,
-          .log = true,
-          .per = {},
-          .pins = {}};
+LawParameter Factor(const char* name, const char* meaning) {
+  return Coefficient(name, meaning, Exponentials({0, 5, 10, 15, 20, 25}));
 }
-LawParameter Exponent(const char* name, const char* meaning) {
-  return {.name = name,
-          .meaning = meaning,
-          .unit = "",
-          .lower = 0,
-          .upper = 3,
-          .starts = {0, .5, 1, 1.5, 2},
-          .linear = false,
-          .log = false,
-          .per = {},
-          .pins = {}};
+LawParameter Power(const char* name, const char* meaning) {
+  return qatlas::law_parts::Exponent(name, meaning, 0, 3, {0, .5, 1, 1.5, 2});
 }
 
 }  // namespace
-
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Chinchilla::Create(const qatlas::Options&) {
-  return std::make_unique<Chinchilla>();
-}
 
 LawSpec Chinchilla::MakeSpec() {
   LawSpec spec;
   spec.target = qatlas::kTargetLoss;
   spec.formula = "E + A/N^alpha + B/D^beta";
-  spec.covariates = Covariates();
-  spec.parameters = {Floor(), Factor("A", "how much a small model loses", "nats/token"),
-                     Exponent("alpha", "exponent of size"),
-                     Factor("B", "how much little data loses", "nats/token"),
-                     Exponent("beta", "exponent of data")};
+  spec.covariates = {Size(), Data()};
+  spec.parameters = {Floor(), Factor("A", "how much a small model loses"),
+                     Power("alpha", "exponent of size"), Factor("B", "how much little data loses"),
+                     Power("beta", "exponent of data")};
   spec.presets = {
       {"hoffmann-2022",
        "Hoffmann et al. 2022, arXiv 2203.15556, parametric fit as printed",
@@ -94,18 +61,14 @@ LawSpec Chinchilla::MakeSpec() {
   return spec;
 }
 
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> ChinchillaTied::Create(const qatlas::Options&) {
-  return std::make_unique<ChinchillaTied>();
-}
-
 LawSpec ChinchillaTied::MakeSpec() {
   LawSpec spec;
   spec.target = qatlas::kTargetLoss;
   spec.formula = "E + A/N^alpha + B/D^alpha";
-  spec.covariates = Covariates();
-  spec.parameters = {Floor(), Factor("A", "how much a small model loses", "nats/token"),
-                     Exponent("alpha", "exponent of size and of data"),
-                     Factor("B", "how much little data loses", "nats/token")};
+  spec.covariates = {Size(), Data()};
+  spec.parameters = {Floor(), Factor("A", "how much a small model loses"),
+                     Power("alpha", "exponent of size and of data"),
+                     Factor("B", "how much little data loses")};
   spec.presets = {{"chen-2025",
                    "Chen et al. 2025, arXiv 2505.14302",
                    {{"E", 1.9279}, {"A", 237.7042}, {"alpha", .3022}, {"B", 596.2490}},

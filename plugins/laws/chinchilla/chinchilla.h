@@ -3,26 +3,16 @@
 #ifndef QATLAS_PLUGINS_LAWS_CHINCHILLA_CHINCHILLA_H_
 #define QATLAS_PLUGINS_LAWS_CHINCHILLA_CHINCHILLA_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
 // L = E + A/N^alpha + B/D^beta.
 class Chinchilla : public qatlas::LawFormula<Chinchilla, 2, 5> {
  public:
-  static constexpr qatlas::ComponentInfo kInfo = {"chinchilla",
-                                                  "loss = E + A/N^alpha + B/D^beta",
-                                                  "Hoffmann et al. 2022, arXiv 2203.15556, eq. 10",
-                                                  1,
-                                                  nullptr,
-                                                  nullptr,
-                                                  0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+  static constexpr qatlas::ComponentInfo kInfo = {"chinchilla", "loss = E + A/N^alpha + B/D^beta",
+                                                  "Hoffmann et al. 2022, arXiv 2203.15556, eq. 10"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>
@@ -37,14 +27,8 @@ class Chinchilla : public qatlas::LawFormula<Chinchilla, 2, 5> {
 class ChinchillaTied : public qatlas::LawFormula<ChinchillaTied, 2, 4> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "chinchilla-tied",
-      "loss = E + A/N^alpha + B/D^alpha: one exponent for size and data",
-      "Chen et al. 2025, arXiv 2505.14302",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "chinchilla-tied", "loss = E + A/N^alpha + B/D^alpha: one exponent for size and data",
+      "Chen et al. 2025, arXiv 2505.14302"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

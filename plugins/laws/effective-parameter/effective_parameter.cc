@@ -1,8 +1,8 @@
 #include "effective_parameter.h"
 
-#include <cmath>
-#include <string>
 #include <vector>
+
+#include "qatlas/law_parts.h"
 
 namespace qatlas_laws {
 namespace {
@@ -10,47 +10,21 @@ namespace {
 using qatlas::LawParameter;
 using qatlas::LawPreset;
 using qatlas::LawSpec;
+using qatlas::law_parts::Coefficient;
+using qatlas::law_parts::Exponentials;
 
-LawParameter Positive(const char* name, const char* meaning, std::vector<double> starts) {
-  LawParameter parameter;
-  parameter.name = name;
-  parameter.meaning = meaning;
-  parameter.unit = "nats/token";
-  parameter.lower = 0;
-  parameter.starts = std::move(starts);
-  parameter.linear = true;
-  parameter.log = true;
-  return parameter;
+LawParameter OfSize() {
+  return Coefficient("A", "how much a small model loses", Exponentials({0, 5, 10, 15, 20}));
 }
-LawParameter Size() {
-  return Positive("A", "how much a small model loses",
-                  {1, std::exp(5.), std::exp(10.), std::exp(15.), std::exp(20.)});
+LawParameter Power(const char* name, const char* meaning, double lower) {
+  return qatlas::law_parts::Exponent(name, meaning, lower, 3, {.1, .3, .5, 1, 1.5});
 }
-LawParameter Exponent(const char* name, const char* meaning, double lower) {
-  LawParameter parameter;
-  parameter.name = name;
-  parameter.meaning = meaning;
-  parameter.lower = lower;
-  parameter.upper = 3;
-  parameter.starts = {.1, .3, .5, 1, 1.5};
-  return parameter;
-}
-LawParameter Efficiency() {
-  LawParameter parameter;
-  parameter.name = "eff";
-  parameter.meaning = "size of the full-precision model of equal loss, as a share of N";
-  // QuEST reports 1.02 at 8 bits: above 1 is allowed.
-  parameter.lower = 1e-4;
-  parameter.upper = 4;
-  parameter.starts = {.05, .3, .8};
-  parameter.log = true;
-  parameter.per = {"precision"};
-  // Full precision as observations label it: "fp" from runs of our own, often nothing elsewhere.
-  parameter.pins = {{"fp", 1.0}, {"", 1.0}};
-  return parameter;
+LawParameter Share() {
+  return qatlas::law_parts::Efficiency(
+      "eff", "size of the full-precision model of equal loss, as a share of N", {.05, .3, .8});
 }
 qatlas::LawCovariate Parameters() {
-  return {"N", "parameters of the model, as the full-precision law counts them", "parameters", 1};
+  return qatlas::law_parts::Size("parameters of the model, as the full-precision law counts them");
 }
 
 std::vector<LawPreset> Published() {
@@ -79,32 +53,21 @@ std::vector<LawPreset> Published() {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> EffectiveParameter::Create(
-    const qatlas::Options&) {
-  return std::make_unique<EffectiveParameter>();
-}
-
 LawSpec EffectiveParameter::MakeSpec() {
   LawSpec spec;
   spec.target = qatlas::kTargetLoss;
   spec.formula = "E + A/(N*eff)^alpha + B/D^beta";
-  spec.covariates = {Parameters(), {"D", "training tokens", "tokens", 1}};
+  spec.covariates = {Parameters(), qatlas::law_parts::Data()};
   spec.parameters = {
-      Positive("E", "loss that neither size nor data removes", {.4, 1, 2.5}),
-      Size(),
-      Exponent("alpha", "exponent of size", .01),
-      Positive("B", "how much little data loses",
-               {1, std::exp(5.), std::exp(10.), std::exp(15.), std::exp(20.)}),
-      Exponent("beta", "exponent of data", 0),
-      Efficiency(),
+      Coefficient("E", "loss that neither size nor data removes", {.4, 1, 2.5}),
+      OfSize(),
+      Power("alpha", "exponent of size", .01),
+      Coefficient("B", "how much little data loses", Exponentials({0, 5, 10, 15, 20})),
+      Power("beta", "exponent of data", 0),
+      Share(),
   };
   spec.presets = Published();
   return spec;
-}
-
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> EffectiveParameterDelta::Create(
-    const qatlas::Options&) {
-  return std::make_unique<EffectiveParameterDelta>();
 }
 
 LawSpec EffectiveParameterDelta::MakeSpec() {
@@ -112,7 +75,7 @@ LawSpec EffectiveParameterDelta::MakeSpec() {
   spec.target = qatlas::kTargetDelta;
   spec.formula = "A/N^alpha * (eff^-alpha - 1)";
   spec.covariates = {Parameters()};
-  spec.parameters = {Size(), Exponent("alpha", "exponent of size", .01), Efficiency()};
+  spec.parameters = {OfSize(), Power("alpha", "exponent of size", .01), Share()};
   spec.presets = Published();
   return spec;
 }

@@ -3,12 +3,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_EFFECTIVE_PARAMETER_EFFECTIVE_PARAMETER_H_
 #define QATLAS_PLUGINS_LAWS_EFFECTIVE_PARAMETER_EFFECTIVE_PARAMETER_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -19,12 +15,7 @@ class EffectiveParameter : public qatlas::LawFormula<EffectiveParameter, 2, 6> {
   static constexpr qatlas::ComponentInfo kInfo = {
       "effective-parameter",
       "loss = E + A/(N*eff)^alpha + B/D^beta, eff constant for each precision",
-      "Frantar et al. 2025, arXiv 2502.16440; Kumar et al. 2024, arXiv 2411.04330",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "Frantar et al. 2025, arXiv 2502.16440; Kumar et al. 2024, arXiv 2411.04330"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>
@@ -43,12 +34,7 @@ class EffectiveParameterDelta : public qatlas::LawFormula<EffectiveParameterDelt
   static constexpr qatlas::ComponentInfo kInfo = {
       "effective-parameter-delta",
       "delta = A/N^alpha * (eff^-alpha - 1): the effective-parameter law as a difference",
-      "derived from Frantar et al. 2025, arXiv 2502.16440",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "derived from Frantar et al. 2025, arXiv 2502.16440"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

@@ -1,48 +1,20 @@
 #include "floating_point.h"
 
-#include <cmath>
-#include <utility>
-#include <vector>
+#include "qatlas/law_parts.h"
 
 namespace qatlas_laws {
 namespace {
 
 using qatlas::LawCovariate;
-using qatlas::LawParameter;
+using qatlas::law_parts::Coefficient;
+using qatlas::law_parts::Exponent;
+using qatlas::law_parts::Exponentials;
+using qatlas::law_parts::OnlyWith;
+using qatlas::law_parts::Positive;
 
 constexpr char kBits[] = "exponent_bits";
 
-LawParameter Factor(const char* name, const char* meaning, std::vector<double> starts) {
-  LawParameter parameter;
-  parameter.name = name;
-  parameter.meaning = meaning;
-  parameter.unit = "nats/token";
-  parameter.lower = 0;
-  parameter.starts = std::move(starts);
-  parameter.linear = true;
-  parameter.log = true;
-  return parameter;
-}
-LawParameter Exponent(const char* name, const char* meaning, double upper,
-                      std::vector<double> starts) {
-  LawParameter parameter;
-  parameter.name = name;
-  parameter.meaning = meaning;
-  parameter.lower = 0;
-  parameter.upper = upper;
-  parameter.starts = std::move(starts);
-  return parameter;
-}
-LawParameter OfBits(LawParameter parameter) {
-  parameter.only_with = kBits;
-  return parameter;
-}
-
 }  // namespace
-
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> FloatingPoint::Create(const qatlas::Options&) {
-  return std::make_unique<FloatingPoint>();
-}
 
 qatlas::LawSpec FloatingPoint::MakeSpec() {
   qatlas::LawSpec spec;
@@ -58,23 +30,18 @@ qatlas::LawSpec FloatingPoint::MakeSpec() {
   exponent.missing = qatlas::kUnquantizedBits;
   LawCovariate mantissa = {"mantissa_bits", "mantissa bits of the format", "bits", 0};
   mantissa.only_with = kBits;
-  spec.covariates = {{"N", "parameters of the model", "parameters", 1},
-                     {"D", "training tokens", "tokens", 1},
-                     group,
-                     exponent,
+  spec.covariates = {qatlas::law_parts::Size(), qatlas::law_parts::Data(), group, exponent,
                      mantissa};
-  LawParameter gamma = OfBits(Factor("gamma", "how well a format does", {10, 1e3, 1e5}));
-  gamma.unit = "";
-  gamma.linear = false;
   spec.parameters = {
-      Factor("n", "how much a small model loses", {std::exp(3.), std::exp(7.), std::exp(12.)}),
-      Exponent("alpha", "exponent of size, in the error too", 3, {.2, .5, 1}),
-      Factor("d", "how much little data loses", {std::exp(5.), std::exp(10.), std::exp(15.)}),
-      Exponent("beta", "exponent of data, in the error too", 3, {.2, .5, 1}),
-      Factor("epsilon", "loss that neither size nor data removes", {.4, 1, 2.5}),
-      gamma,
-      OfBits(Exponent("delta", "how fast exponent bits remove the error", 12, {1, 3})),
-      OfBits(Exponent("nu", "how fast mantissa bits remove the error", 12, {1, 3}))};
+      Coefficient("n", "how much a small model loses", Exponentials({3, 7, 12})),
+      Exponent("alpha", "exponent of size, in the error too", 0, 3, {.2, .5, 1}),
+      Coefficient("d", "how much little data loses", Exponentials({5, 10, 15})),
+      Exponent("beta", "exponent of data, in the error too", 0, 3, {.2, .5, 1}),
+      Coefficient("epsilon", "loss that neither size nor data removes", {.4, 1, 2.5}),
+      OnlyWith(kBits, Positive("gamma", "how well a format does", "", 0, qatlas::kNoBound,
+                               {10, 1e3, 1e5})),
+      OnlyWith(kBits, Exponent("delta", "how fast exponent bits remove the error", 0, 12, {1, 3})),
+      OnlyWith(kBits, Exponent("nu", "how fast mantissa bits remove the error", 0, 12, {1, 3}))};
   spec.presets = {{"sun-2025",
                    "Sun et al. 2025, arXiv 2501.02423",
                    {{"n", 69.2343},

@@ -2,12 +2,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_FLOATING_POINT_FLOATING_POINT_H_
 #define QATLAS_PLUGINS_LAWS_FLOATING_POINT_FLOATING_POINT_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -21,12 +17,7 @@ class FloatingPoint : public qatlas::LawFormula<FloatingPoint, 5, 8> {
       "floating-point",
       "loss = n/N^alpha + d/D^beta + epsilon + "
       "D^beta/N^alpha * log2 G / (gamma * (E+1/2)^delta * (M+1/2)^nu)",
-      "Sun et al. 2025, arXiv 2501.02423",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "Sun et al. 2025, arXiv 2501.02423"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

@@ -3,12 +3,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_FRACTION_FRACTION_H_
 #define QATLAS_PLUGINS_LAWS_FRACTION_FRACTION_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -17,14 +13,8 @@ namespace qatlas_laws {
 class OptimalFraction : public qatlas::LawFormula<OptimalFraction, 3, 1> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "optimal-fraction",
-      "optimal_fraction = exp(-a / ln S), S = D/(N*bits/8)",
-      "Dremov et al. 2025, arXiv 2509.22935",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "optimal-fraction", "optimal_fraction = exp(-a / ln S), S = D/(N*bits/8)",
+      "Dremov et al. 2025, arXiv 2509.22935"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>
@@ -44,14 +34,8 @@ class OptimalFraction : public qatlas::LawFormula<OptimalFraction, 3, 1> {
 class FixedFraction : public qatlas::LawFormula<FixedFraction, 1, 1> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "fixed-fraction",
-      "optimal_fraction = share: the same for every run",
-      "earlier practice, as Dremov et al. 2025, arXiv 2509.22935, describe it",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "fixed-fraction", "optimal_fraction = share: the same for every run",
+      "earlier practice, as Dremov et al. 2025, arXiv 2509.22935, describe it"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

@@ -1,49 +1,31 @@
 #include "kaplan.h"
 
-#include <utility>
-#include <vector>
+#include "qatlas/law_parts.h"
 
 namespace qatlas_laws {
 namespace {
 
+using qatlas::law_parts::Positive;
+
 qatlas::LawParameter Scale(const char* name, const char* meaning, const char* unit) {
-  qatlas::LawParameter parameter;
-  parameter.name = name;
-  parameter.meaning = meaning;
-  parameter.unit = unit;
-  parameter.lower = 1;
-  parameter.upper = 1e30;
-  parameter.starts = {1e9, 1e11, 1e13, 1e15, 1e18};
-  parameter.log = true;
-  return parameter;
+  return Positive(name, meaning, unit, 1, 1e30, {1e9, 1e11, 1e13, 1e15, 1e18});
 }
-qatlas::LawParameter Exponent(const char* name, const char* meaning) {
-  qatlas::LawParameter parameter;
-  parameter.name = name;
-  parameter.meaning = meaning;
-  parameter.lower = .01;
-  parameter.upper = 1;
-  parameter.starts = {.03, .08, .15, .3, .6};
-  parameter.log = true;
-  return parameter;
+qatlas::LawParameter Power(const char* name, const char* meaning) {
+  return Positive(name, meaning, "", .01, 1, {.03, .08, .15, .3, .6});
 }
 
 }  // namespace
-
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Kaplan::Create(const qatlas::Options&) {
-  return std::make_unique<Kaplan>();
-}
 
 qatlas::LawSpec Kaplan::MakeSpec() {
   qatlas::LawSpec spec;
   spec.target = qatlas::kTargetLoss;
   spec.formula = "((Nc/N)^(alphaN/alphaD) + Dc/D)^alphaD";
-  spec.covariates = {{"N", "parameters of the model, without embeddings", "parameters", 1},
-                     {"D", "training tokens", "tokens", 1}};
+  spec.covariates = {qatlas::law_parts::Size("parameters of the model, without embeddings"),
+                     qatlas::law_parts::Data()};
   spec.parameters = {Scale("Nc", "size at which size alone would give a loss of 1", "parameters"),
-                     Exponent("alphaN", "exponent of size"),
+                     Power("alphaN", "exponent of size"),
                      Scale("Dc", "data at which data alone would give a loss of 1", "tokens"),
-                     Exponent("alphaD", "exponent of data")};
+                     Power("alphaD", "exponent of data")};
   spec.presets = {{"kaplan-2020",
                    "Kaplan et al. 2020, arXiv 2001.08361, joint fit",
                    {{"Nc", 6.4e13}, {"alphaN", .076}, {"Dc", 1.8e13}, {"alphaD", .103}},

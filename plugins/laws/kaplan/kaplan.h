@@ -2,12 +2,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_KAPLAN_KAPLAN_H_
 #define QATLAS_PLUGINS_LAWS_KAPLAN_KAPLAN_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -16,12 +12,7 @@ class Kaplan : public qatlas::LawFormula<Kaplan, 2, 4> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {"kaplan",
                                                   "loss = ((Nc/N)^(alphaN/alphaD) + Dc/D)^alphaD",
-                                                  "Kaplan et al. 2020, arXiv 2001.08361, eq. 1.5",
-                                                  1,
-                                                  nullptr,
-                                                  nullptr,
-                                                  0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+                                                  "Kaplan et al. 2020, arXiv 2001.08361, eq. 1.5"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

@@ -2,12 +2,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_MIXED_PTQ_MIXED_PTQ_H_
 #define QATLAS_PLUGINS_LAWS_MIXED_PTQ_MIXED_PTQ_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -16,14 +12,8 @@ namespace qatlas_laws {
 class MixedPtq : public qatlas::LawFormula<MixedPtq, 3, 5> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "mixed-ptq",
-      "delta = C * e^(A*quantized_ratio) / N^gammaN * (G + d)^gammaC, after training",
-      "Cao et al. 2024, arXiv 2410.06722",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "mixed-ptq", "delta = C * e^(A*quantized_ratio) / N^gammaN * (G + d)^gammaC, after training",
+      "Cao et al. 2024, arXiv 2410.06722"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

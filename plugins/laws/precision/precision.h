@@ -18,14 +18,8 @@ namespace qatlas_laws {
 class Precision : public qatlas::LawFormula<Precision, 5, 8> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "precision",
-      "loss = A/N_eff^alpha + B/D^beta + E, N_eff = N * prod(1 - e^(-bits/gamma))",
-      "Kumar et al. 2024, arXiv 2411.04330",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "precision", "loss = A/N_eff^alpha + B/D^beta + E, N_eff = N * prod(1 - e^(-bits/gamma))",
+      "Kumar et al. 2024, arXiv 2411.04330"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

@@ -5,6 +5,8 @@
 #include <utility>
 #include <vector>
 
+#include "qatlas/law_parts.h"
+
 namespace qatlas_laws {
 namespace {
 
@@ -12,9 +14,9 @@ using qatlas::LawCovariate;
 using qatlas::LawParameter;
 using qatlas::LawPreset;
 using qatlas::LawSpec;
+using qatlas::law_parts::Data;
 
-LawCovariate Size() { return {"N", "parameters of the blocks' linears", "parameters", 1}; }
-LawCovariate Data() { return {"D", "training tokens", "tokens", 1}; }
+LawCovariate Size() { return qatlas::law_parts::Size("parameters of the blocks' linears"); }
 // The paper gives no number for per-token and per-channel quantization; there G is the features of
 // the reduction.
 LawCovariate Group() {
@@ -23,29 +25,15 @@ LawCovariate Group() {
 }
 
 LawParameter Factor() {
-  LawParameter k;
-  k.name = "k";
-  k.meaning = "size of the error";
-  k.unit = "nats/token";
-  k.lower = 0;
-  k.starts = {1e-3, 1e-2, .1, 1, 10, 100};
-  k.linear = true;
-  k.log = true;
-  return k;
+  return qatlas::law_parts::Coefficient("k", "size of the error", {1e-3, 1e-2, .1, 1, 10, 100});
 }
-LawParameter Exponent(const char* name, const char* meaning) {
-  LawParameter gamma;
-  gamma.name = name;
-  gamma.meaning = meaning;
-  gamma.lower = -1;
-  gamma.upper = 3;
-  gamma.starts = {0, .2, .4, .8};
-  return gamma;
+LawParameter Power(const char* name, const char* meaning) {
+  return qatlas::law_parts::Exponent(name, meaning, -1, 3, {0, .2, .4, .8});
 }
-LawParameter SizeExponent() { return Exponent("gammaN", "how fast size removes the error"); }
-LawParameter DataExponent() { return Exponent("gammaD", "how fast data add to the error"); }
+LawParameter SizeExponent() { return Power("gammaN", "how fast size removes the error"); }
+LawParameter DataExponent() { return Power("gammaD", "how fast data add to the error"); }
 LawParameter GroupExponent() {
-  LawParameter gamma = Exponent("gammaG", "how the error grows with log2 of the group size");
+  LawParameter gamma = Power("gammaG", "how the error grows with log2 of the group size");
   // Below 0 the error would be infinite at G = 1, where there is none.
   gamma.lower = 0;
   gamma.starts = {.2, .6, 1, 1.5};
@@ -63,10 +51,6 @@ LawPreset Table1(const char* name, double k, double gammaN, double gammaD, doubl
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> QatUnified::Create(const qatlas::Options&) {
-  return std::make_unique<QatUnified>();
-}
-
 LawSpec QatUnified::MakeSpec() {
   LawSpec spec;
   spec.target = qatlas::kTargetDelta;
@@ -83,10 +67,6 @@ LawSpec QatUnified::MakeSpec() {
              "inputs alone at 4 bits, the input of FC2 at 8"),
   };
   return spec;
-}
-
-absl::StatusOr<std::unique_ptr<qatlas::LawForm>> QatNoData::Create(const qatlas::Options&) {
-  return std::make_unique<QatNoData>();
 }
 
 LawSpec QatNoData::MakeSpec() {

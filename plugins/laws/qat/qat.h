@@ -17,14 +17,8 @@ namespace qatlas_laws {
 class QatUnified : public qatlas::LawFormula<QatUnified, 3, 4> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "qat-unified",
-      "delta = k * D^gammaD * (log2 G)^gammaG / N^gammaN",
-      "Chen et al. 2025, arXiv 2505.14302, eq. 4 and table 1",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "qat-unified", "delta = k * D^gammaD * (log2 G)^gammaG / N^gammaN",
+      "Chen et al. 2025, arXiv 2505.14302, eq. 4 and table 1"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>
@@ -39,14 +33,8 @@ class QatUnified : public qatlas::LawFormula<QatUnified, 3, 4> {
 class QatNoData : public qatlas::LawFormula<QatNoData, 2, 3> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "qat-no-data",
-      "delta = k * (log2 G)^gammaG / N^gammaN: the unified law without data",
-      "Chen et al. 2025, arXiv 2505.14302, ablation",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "qat-no-data", "delta = k * (log2 G)^gammaG / N^gammaN: the unified law without data",
+      "Chen et al. 2025, arXiv 2505.14302, ablation"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

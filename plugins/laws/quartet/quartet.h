@@ -2,12 +2,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_QUARTET_QUARTET_H_
 #define QATLAS_PLUGINS_LAWS_QUARTET_QUARTET_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -17,14 +13,8 @@ namespace qatlas_laws {
 class Quartet : public qatlas::LawFormula<Quartet, 2, 8> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "quartet",
-      "loss = (A/(N*eff_N)^alpha + B/(D*eff_D)^beta)^gamma + E",
-      "Castro et al. 2025, arXiv 2505.14669",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "quartet", "loss = (A/(N*eff_N)^alpha + B/(D*eff_D)^beta)^gamma + E",
+      "Castro et al. 2025, arXiv 2505.14669"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

@@ -3,12 +3,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_REPRESENTATION_REPRESENTATION_H_
 #define QATLAS_PLUGINS_LAWS_REPRESENTATION_REPRESENTATION_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -20,12 +16,7 @@ class Representation : public qatlas::LawFormula<Representation, 4, 8> {
   static constexpr qatlas::ComponentInfo kInfo = {
       "representation",
       "loss = A/(N*rho)^alpha + B/D^beta + E, rho = prod(L * tanh(F * log_{1/4} GMSE)^C)",
-      "Panferov et al. 2025, arXiv 2506.01863",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "Panferov et al. 2025, arXiv 2506.01863"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

@@ -3,12 +3,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_TWO_PHASE_TWO_PHASE_H_
 #define QATLAS_PLUGINS_LAWS_TWO_PHASE_TWO_PHASE_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -26,12 +22,7 @@ class TwoPhase : public qatlas::LawFormula<TwoPhase, 4, 16> {
       "two-phase",
       "loss = alpha + beta/D^gamma + zeta/N^eta + theta*2^(-kappa*B) + "
       "phi*2^(-chi*B)/(N^psi*S_qat^omega) + lambda*2^(-mu*B)/(N^nu*S_fp^xi*S_qat^rho)",
-      "Dremov et al. 2025, arXiv 2509.22935",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "Dremov et al. 2025, arXiv 2509.22935"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

@@ -3,12 +3,8 @@
 #ifndef QATLAS_PLUGINS_LAWS_UNDERTRAINED_UNDERTRAINED_H_
 #define QATLAS_PLUGINS_LAWS_UNDERTRAINED_UNDERTRAINED_H_
 
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace qatlas_laws {
 
@@ -16,14 +12,8 @@ namespace qatlas_laws {
 class Undertrained : public qatlas::LawFormula<Undertrained, 3, 4> {
  public:
   static constexpr qatlas::ComponentInfo kInfo = {
-      "undertrained",
-      "delta = k * D^beta / (N^alpha * bits^gamma), after training",
-      "Ouyang et al. 2024, arXiv 2411.17691",
-      1,
-      nullptr,
-      nullptr,
-      0};
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options& options);
+      "undertrained", "delta = k * D^beta / (N^alpha * bits^gamma), after training",
+      "Ouyang et al. 2024, arXiv 2411.17691"};
   static qatlas::LawSpec MakeSpec();
 
   template <typename X, typename P>

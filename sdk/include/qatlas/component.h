@@ -3,7 +3,7 @@
 // A component class of kind K (LawForm, Scheme, Quantizer, ModelBuilder) offers
 //   static constexpr ComponentInfo kInfo = {...};
 //   static absl::StatusOr<std::unique_ptr<K>> Create(const Options& options);
-// and the plugin's register.cc holds one line:
+// (a LawFormula without options has the latter already) and the plugin's register.cc holds one line:
 //   QATLAS_PLUGIN("int", "1.0.0", qatlas::Component<IntQuantizer>())
 #ifndef QATLAS_COMPONENT_H_
 #define QATLAS_COMPONENT_H_
@@ -43,10 +43,10 @@ struct ComponentInfo {
   const char* name;
   const char* summary;
   const char* citation;
-  uint32_t numerics_version;
-  const char* const* abilities;  // NULL-terminated; nullptr for none
-  const qatlas_option* options;
-  uint64_t option_count;
+  uint32_t numerics_version = 1;
+  const char* const* abilities = nullptr;  // NULL-terminated; nullptr for none
+  const qatlas_option* options = nullptr;
+  uint64_t option_count = 0;
 };
 
 // A factory as the host calls it. Never throws: Component<T> catches what Create throws.

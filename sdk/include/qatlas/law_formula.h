@@ -25,12 +25,15 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <tuple>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "qatlas/check.h"
 #include "qatlas/dual.h"
 #include "qatlas/law.h"
+#include "qatlas/options.h"
 
 namespace qatlas {
 
@@ -119,6 +122,11 @@ class LawFormula : public LawForm {
   explicit LawFormula(LawSpec spec) : spec_(std::move(spec)) {
     QATLAS_CHECK(spec_.covariates.size() == C, "a law's spec and formula differ in covariates");
     QATLAS_CHECK(spec_.parameters.size() == P, "a law's spec and formula differ in parameters");
+  }
+
+  // The factory of a form without options; one with options hides it by its own.
+  static absl::StatusOr<std::unique_ptr<LawForm>> Create(const Options&) {
+    return std::make_unique<Derived>();
   }
 
   const LawSpec& Spec() const override { return spec_; }

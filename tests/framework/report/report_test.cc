@@ -14,6 +14,7 @@
 #include "framework/observe/csv.h"
 #include "framework/observe/schema.h"
 #include "framework/report/assets.h"
+#include "framework/report/sections.h"
 #include "tests/framework/report/study.h"
 
 namespace qatlas::report {
@@ -221,7 +222,8 @@ TEST(ReportTest, EveryComparisonDrawsItsLawThroughItsRuns) {
   // A comparison for each precision, and one over both.
   for (const char* precision : {"W4A4", "W3A3", ""}) {
     study.inputs.observations = all.Filter([&](size_t row) {
-      return *precision == '\0' || all.TextAt(row, "precision") == precision;
+      return *precision == '\0' || IsFullPrecision(all, row) ||
+             all.TextAt(row, "precision") == precision;
     });
     const size_t before = study.inputs.laws.size();
     CompareLaws(&study);

@@ -1,21 +1,12 @@
 // The least law that says something: loss = a + b D/1e9.
-#include <memory>
-
-#include "absl/status/statusor.h"
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
-#include "qatlas/options.h"
 
 namespace {
 
 class StraightLine : public qatlas::LawFormula<StraightLine, 1, 2> {
  public:
-  static constexpr qatlas::ComponentInfo kInfo = {
-      "straight-line", "loss = a + b D/1e9", "", 1, nullptr, nullptr, 0};
-
-  static absl::StatusOr<std::unique_ptr<qatlas::LawForm>> Create(const qatlas::Options&) {
-    return std::make_unique<StraightLine>();
-  }
+  static constexpr qatlas::ComponentInfo kInfo = {"straight-line", "loss = a + b D/1e9", ""};
 
   static qatlas::LawSpec MakeSpec() {
     qatlas::LawSpec spec;

@@ -1,0 +1,85 @@
+// What most law forms are made of: their covariates and the usual kinds of parameters.
+//
+//   spec.covariates = {Size(), Data()};
+//   spec.parameters = {Coefficient("A", "how much a small model loses", Exponentials({5, 10, 15})),
+//                      Exponent("alpha", "exponent of size", .01, 3, {.2, .5, 1})};
+#ifndef QATLAS_LAW_PARTS_H_
+#define QATLAS_LAW_PARTS_H_
+
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "qatlas/law.h"
+
+namespace qatlas::law_parts {
+
+// N and D. What N counts differs by law: say so where it is not the whole model.
+inline LawCovariate Size(std::string meaning = "parameters of the model") {
+  return {"N", std::move(meaning), "parameters", 1};
+}
+inline LawCovariate Data(std::string meaning = "training tokens") {
+  return {"D", std::move(meaning), "tokens", 1};
+}
+
+// Positive, searched as its logarithm between bounds in natural units (0: no lower bound).
+inline LawParameter Positive(std::string name, std::string meaning, std::string unit, double lower,
+                             double upper, std::vector<double> starts) {
+  LawParameter parameter;
+  parameter.name = std::move(name);
+  parameter.meaning = std::move(meaning);
+  parameter.unit = std::move(unit);
+  parameter.lower = lower;
+  parameter.upper = upper;
+  parameter.starts = std::move(starts);
+  parameter.log = true;
+  return parameter;
+}
+
+// A positive factor of a term of the loss, which enters linearly.
+inline LawParameter Coefficient(std::string name, std::string meaning, std::vector<double> starts) {
+  LawParameter parameter =
+      Positive(std::move(name), std::move(meaning), "nats/token", 0, kNoBound, std::move(starts));
+  parameter.linear = true;
+  return parameter;
+}
+
+// An exponent or a rate: a pure number that is searched as it is.
+inline LawParameter Exponent(std::string name, std::string meaning, double lower, double upper,
+                             std::vector<double> starts) {
+  LawParameter parameter;
+  parameter.name = std::move(name);
+  parameter.meaning = std::move(meaning);
+  parameter.lower = lower;
+  parameter.upper = upper;
+  parameter.starts = std::move(starts);
+  return parameter;
+}
+
+// A share of N or D that counts, one for each precision; 1 in full precision as observations label
+// it: "fp" from runs of our own, often nothing elsewhere.
+inline LawParameter Efficiency(std::string name, std::string meaning, std::vector<double> starts) {
+  // QuEST reports 1.02 at 8 bits: above 1 is allowed.
+  LawParameter parameter =
+      Positive(std::move(name), std::move(meaning), "", 1e-4, 4, std::move(starts));
+  parameter.per = {"precision"};
+  parameter.pins = {{"fp", 1.0}, {"", 1.0}};
+  return parameter;
+}
+
+// Only rows that have this covariate depend on the parameter (LawParameter::only_with).
+inline LawParameter OnlyWith(std::string covariate, LawParameter parameter) {
+  parameter.only_with = std::move(covariate);
+  return parameter;
+}
+
+// Start values of a coefficient from their natural logarithms.
+inline std::vector<double> Exponentials(std::vector<double> logarithms) {
+  for (double& value : logarithms) value = std::exp(value);
+  return logarithms;
+}
+
+}  // namespace qatlas::law_parts
+
+#endif  // QATLAS_LAW_PARTS_H_
