@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -141,7 +142,7 @@ Figure FanFigure(const std::string& id, const compare::Comparison& comparison) {
       "at x a run lies that many times beyond the threshold. A form to plan with stays low to the "
       "right; a point rests on as many predictions as the data say.";
   std::vector<std::string> axes;
-  std::vector<double> distances;
+  std::set<size_t> listed;
   for (size_t form = 0; form < comparison.ranking.size(); ++form) {
     const compare::Ranked& ranked = comparison.ranking[form];
     for (const compare::Extrapolation& extrapolation : ranked.extrapolation) {
@@ -162,10 +163,12 @@ Figure FanFigure(const std::string& id, const compare::Comparison& comparison) {
         y.push_back(step.rmse);
       }
       if (x.empty()) continue;
-      distances.insert(distances.end(), x.begin(), x.end());
       auto place = std::find(axes.begin(), axes.end(), extrapolation.axis);
       if (place == axes.end()) place = axes.insert(axes.end(), extrapolation.axis);
       nlohmann::json trace = PointTrace(ranked.name, x, y, {}, form, true);
+      // One entry of the legend a form, whichever panel has it first.
+      trace["legendgroup"] = trace["name"];
+      trace["showlegend"] = listed.insert(form).second;
       InPanel(static_cast<size_t>(place - axes.begin()), &trace);
       figure.traces.push_back(std::move(trace));
     }
@@ -174,6 +177,7 @@ Figure FanFigure(const std::string& id, const compare::Comparison& comparison) {
   figure.layout =
       Axes("times beyond the runs fitted to", "RMSE of predictions (nats/token)", true, true);
   figure.layout["showlegend"] = true;
+  for (const char* axis : {"xaxis", "yaxis"}) figure.layout[axis]["dtick"] = "D2";
   figure.wide = true;
   return figure;
 }

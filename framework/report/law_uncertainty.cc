@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "framework/fit/predict.h"
 #include "framework/fit/profile.h"
 #include "framework/report/law_curve.h"
@@ -160,7 +161,7 @@ Figure PairFigure(const std::string& id, const std::string& name, const fit::Fit
       };
       figure.layout[absl::StrCat("xaxis", panel + 1)] = axis(a);
       figure.layout[absl::StrCat("yaxis", panel + 1)] = axis(b);
-      figure.panels.push_back(PlotText(absl::StrCat("r = ", ShortNumber(r, 2))));
+      figure.panels.push_back(absl::StrFormat("r = %.2f", std::fabs(r) < .005 ? 0 : r));
       figure.data
           .Append({{"first", a.name},
                    {"second", b.name},

@@ -8,6 +8,7 @@
 #include <set>
 #include <thread>
 
+#include "framework/runs/claim.h"
 #include "gmock/gmock.h"
 #include "tests/framework/runs/support.h"
 
@@ -56,7 +57,13 @@ class ExecuteTest : public RunsTest {
       absl::StatusOr<Plan> plan = MakePlan(recipe, store_, Planning());
       if (!plan.ok()) _exit(98);
       if (prepare) prepare();
-      absl::StatusOr<ExecuteReport> report = Execute(*plan, store_, Executing(), nullptr);
+      Recorder recorder;
+      recorder.action = [this](const Event& event) {
+        if (event.kind == Event::Kind::kWaiting) {
+          std::ofstream(folder_ / "log", std::ios::app) << "waiting\n";
+        }
+      };
+      absl::StatusOr<ExecuteReport> report = Execute(*plan, store_, Executing(), &recorder);
       if (!report.ok()) _exit(99);
       _exit(report->ExitCode());
     }
@@ -66,6 +73,16 @@ class ExecuteTest : public RunsTest {
     int status = 0;
     waitpid(pid, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+  // Whether an unfinished segment has a state to go on from.
+  bool AnyState() const {
+    std::error_code error;
+    for (std::filesystem::directory_iterator entry(store_.root() / "work", error), end;
+         !error && entry != end; entry.increment(error)) {
+      std::error_code gone;
+      if (std::filesystem::exists(entry->path() / "resume.safetensors", gone)) return true;
+    }
+    return false;
   }
   void WaitForLog(const std::string& word, size_t lines) {
     while (Log(word).size() < lines) usleep(2000);
@@ -254,7 +271,8 @@ TEST_F(ExecuteTest, AKilledSweepLosesNothing) {
   for (size_t starts : {1, 3, 6, 9}) {
     const pid_t pid = Fork(recipe);
     WaitForLog("start", starts);
-    usleep(5000);
+    // Within a segment, where a state was saved.
+    while (!AnyState()) usleep(500);
     kill(pid, SIGKILL);
     EXPECT_EQ(Wait(pid), -SIGKILL);
   }
@@ -291,12 +309,14 @@ TEST_F(ExecuteTest, ASegmentOfADeadSweepIsTakenOver) {
   const pid_t worker = std::stoi(Log("hang")[0].substr(Log("hang")[0].rfind(' ')));
   // The second sweep waits: the first lives.
   const pid_t waiting = Fork(recipe);
-  usleep(100000);
+  WaitForLog("waiting", 1);
   EXPECT_THAT(Log("start"), SizeIs(1));
   kill(dying, SIGKILL);
   Wait(dying);
   // The first is dead, but its worker, deaf to signals, still writes: the claim holds.
-  usleep(100000);
+  const std::string line = Log("start")[0];
+  const std::string id = line.substr(6, line.rfind(' ') - 6);
+  EXPECT_FALSE(Claim::Try(store_, id).value().has_value());
   EXPECT_THAT(Log("start"), SizeIs(1));
   kill(worker, SIGKILL);
   EXPECT_EQ(Wait(waiting), 0);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -13,9 +12,9 @@
 #include <nlohmann/json.hpp>
 #include <random>
 #include <sstream>
-#include <thread>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "framework/data/source.h"
 #include "framework/plugin/catalog.h"
 #include "framework/plugin/options.h"
@@ -36,11 +35,20 @@ struct Ended {
   std::string errors;
 };
 
-// Runs the program; after `kill_after` (if positive), and when `ready` says so, it gets `signal`.
+// Whether the child has ended; its status is left to waitpid.
+bool HasEnded(pid_t pid) {
+  siginfo_t info = {};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+         info.si_pid == pid;
+}
+
+// Runs the program to its end; with `ready` it gets `signal` as soon as that says so of what the
+// program has written to its standard output.
 Ended Start(const ScratchFolder& folder, const std::vector<std::string>& arguments,
-            std::chrono::milliseconds kill_after = {}, int signal = SIGKILL,
-            const std::function<bool()>& ready = {}) {
+            const std::function<bool(const std::string& output)>& ready = {},
+            int signal = SIGKILL) {
   const fs::path out = folder / "stdout", errors = folder / "stderr";
+  fs::remove(out);  // `ready` must not see what an earlier program wrote
   const pid_t pid = ::fork();
   if (pid == 0) {
     for (const auto& [file, number] : {std::pair{out, 1}, std::pair{errors, 2}}) {
@@ -53,11 +61,8 @@ Ended Start(const ScratchFolder& folder, const std::vector<std::string>& argumen
     ::execv(program.c_str(), const_cast<char**>(argv.data()));
     ::_exit(127);
   }
-  if (kill_after.count() > 0) {
-    std::this_thread::sleep_for(kill_after);
-    for (int i = 0; ready && !ready() && i < 60000; ++i) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+  if (ready) {
+    while (!HasEnded(pid) && !ready(Bytes(out))) ::usleep(200);
     ::kill(pid, signal);
   }
   int status = 0;
@@ -69,16 +74,17 @@ Ended Start(const ScratchFolder& folder, const std::vector<std::string>& argumen
   return ended;
 }
 
-// Trains and sends the signal as soon as a state was saved.
-Ended KillAfterASave(const ScratchFolder& folder, const fs::path& segment, int signal) {
-  const fs::path resume = segment / "resume.safetensors";
-  std::error_code absent;
-  const auto before = fs::last_write_time(resume, absent);
-  return Start(folder, {"run", segment}, std::chrono::milliseconds(1), signal, [&] {
-    std::error_code error;
-    const auto now = fs::last_write_time(resume, error);
-    return !error && (absent || now != before);
-  });
+// Trains and sends the signal when the process has said so often that it saved a state (0: as soon
+// as it has begun).
+Ended KillAfterSaves(const ScratchFolder& folder, const fs::path& segment, size_t saves,
+                     int signal) {
+  return Start(
+      folder, {"run", segment},
+      [saves](const std::string& output) {
+        const std::vector<std::string> pieces = absl::StrSplit(output, "\"event\":\"checkpoint\"");
+        return absl::StrContains(output, "\"event\":\"start\"") && pieces.size() > saves;
+      },
+      signal);
 }
 
 // A component with all of its options, as `qatlas` writes it into a segment.
@@ -146,15 +152,13 @@ TEST(ProgramTest, KilledAtAnyMomentItEndsWithTheSameBytes) {
   WriteSpec(folder / "killed", spec);
   int kills = 0;
   for (int attempt = 0; attempt < 12; ++attempt) {
-    // Loading LibTorch takes part of a second; the rest falls into training and evaluation.
-    const std::chrono::milliseconds after(300 + random() % 900);
-    const Ended ended =
-        Start(folder, {"run", folder / "killed"}, after, attempt % 3 == 2 ? SIGTERM : SIGKILL);
+    const Ended ended = KillAfterSaves(folder, folder / "killed", random() % 12,
+                                       attempt % 3 == 2 ? SIGTERM : SIGKILL);
     if (ended.exit_code == 0) break;
     EXPECT_TRUE(ended.exit_code == -1 || ended.exit_code == 75) << ended.errors;
     ++kills;
   }
-  EXPECT_GT(kills, 0);
+  EXPECT_GT(kills, 2);
   const Ended last = Start(folder, {"run", folder / "killed"});
   ASSERT_EQ(last.exit_code, 0) << last.errors;
   for (const char* file :
@@ -221,7 +225,7 @@ TEST(ProgramTest, TrainsInBf16WithMasterWeightsInFp32) {
   // Killed on the way and asked to stop, it ends with the same bytes.
   WriteSpec(folder / "killed", spec);
   for (const int signal : {SIGKILL, SIGTERM, SIGKILL}) {
-    const Ended ended = KillAfterASave(folder, folder / "killed", signal);
+    const Ended ended = KillAfterSaves(folder, folder / "killed", 1, signal);
     EXPECT_EQ(ended.exit_code, signal == SIGTERM ? 75 : -1) << ended.errors;
   }
   const Ended last = Start(folder, {"run", folder / "killed"});
