@@ -80,10 +80,15 @@ bool Receive(int socket, Request* request) {
 }
 
 // In the forked process: what exec'ing a program of its own would have set.
-void BecomeWorker(const Request& request, pid_t server, int socket, int children) {
+void BecomeWorker(const Request& request, pid_t server, int socket, int children, int go) {
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGTERM);
-  // The server may have died before the request was made.
+  // Nothing is done before the other side knows of us: the pipe closes when the server has told it,
+  // or has died, which may also have been before the signal was asked for.
+  char ignored;
+  while (read(go, &ignored, 1) < 0 && errno == EINTR) {
+  }
+  close(go);
   if (getppid() != server) _exit(127);
   const int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(request.descriptors[0], STDOUT_FILENO) < 0 ||
@@ -131,19 +136,24 @@ int Serve(int socket, const std::function<int(const std::string& folder)>& run) 
     if (!Receive(socket, &request)) return 0;
     // What is buffered now would be written twice.
     std::fflush(nullptr);
+    int go[2];
+    QATLAS_CHECK(pipe2(go, O_CLOEXEC) == 0, "no pipe");
     const pid_t pid = fork();
     if (pid == 0) {
-      BecomeWorker(request, server, socket, children);
+      close(go[1]);
+      BecomeWorker(request, server, socket, children, go[0]);
       const int code = run(request.folder);
       std::fflush(nullptr);
       // Not exit(): all files are closed, and tearing LibTorch down takes longer than forking.
       _exit(code);
     }
     const int error = errno;
+    close(go[0]);
     for (int fd : request.descriptors) close(fd);
     if (pid > 0) setpgid(pid, pid);  // in both, so that it has happened whoever runs first
     const bool sent = pid > 0 ? Send(socket, {{"started", pid}})
                               : Send(socket, {{"error", std::strerror(error)}});
+    close(go[1]);
     if (!sent) return 0;
   }
 }
