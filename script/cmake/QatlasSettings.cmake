@@ -21,10 +21,11 @@ endif()
 
 find_program(QATLAS_CCACHE ccache)
 if(QATLAS_CCACHE)
-  # ccache needs these to accept precompiled headers.
+  # ccache needs the sloppiness to accept precompiled headers. With paths relative to the tree, all clones of it
+  # share what was compiled once.
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      ${QATLAS_CCACHE})
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${QATLAS_CCACHE})
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 endif()
 

@@ -13,12 +13,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/paths.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kSource = QATLAS_TEST_SOURCE;
+const fs::path kSource = paths::Source();
 
 // What each room may include besides itself. "sdk" are the headers without LibTorch, "sdk-torch"
 // those with.

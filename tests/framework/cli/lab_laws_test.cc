@@ -7,6 +7,7 @@
 #include "framework/recipe/schema.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/paths.h"
 
 namespace qatlas::cli {
 namespace {
@@ -18,7 +19,7 @@ using ::testing::IsEmpty;
 class LabLaws : public ::testing::Test {
  protected:
   LabLaws() {
-    session_.plugin_path = {QATLAS_TEST_PLUGINS};
+    session_.plugin_path = {paths::Plugins()};
     EXPECT_TRUE(rows_.SetNumbers("N", {1e7, 1e8}).ok());
     EXPECT_TRUE(rows_.SetNumbers("D", {1e9, 1e10}).ok());
     EXPECT_TRUE(rows_.SetNumbers("lr", {1e-4, 1e-2}).ok());

@@ -10,6 +10,7 @@
 
 #include "framework/observe/csv.h"
 #include "tests/framework/fit/simulate.h"
+#include "tests/paths.h"
 
 namespace qatlas {
 namespace {
@@ -23,8 +24,8 @@ struct Output {
 };
 
 Output Qatlas(const std::string& arguments) {
-  const std::string command = std::string(QATLAS_TEST_BIN) + "/qatlas --plugin-path " +
-                              QATLAS_TEST_PLUGINS + " " + arguments + " 2>&1";
+  const std::string command =
+      paths::Programs() + "/qatlas --plugin-path " + paths::Plugins() + " " + arguments + " 2>&1";
   Output output;
   FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return output;

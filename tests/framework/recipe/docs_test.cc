@@ -6,11 +6,12 @@
 #include "fixture.h"
 #include "framework/plugin/document.h"
 #include "framework/recipe/schema.h"
+#include "tests/paths.h"
 
 namespace qatlas::recipe {
 namespace {
 
-std::string DocsFile() { return std::string(QATLAS_TEST_SOURCE) + "/docs/recipes.md"; }
+std::string DocsFile() { return paths::Source() + "/docs/recipes.md"; }
 
 std::string ReadFile(const std::string& file) {
   std::ifstream in(file);

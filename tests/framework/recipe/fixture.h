@@ -16,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "qatlas/component.h"
+#include "tests/paths.h"
 
 namespace qatlas::recipe {
 
@@ -27,7 +28,7 @@ class Plugins {
     for (const char* name : {"scheme-uniform", "scheme-mixed-fc2"}) {
       for (const char* extension : {".so", ".toml"}) {
         const std::string file = absl::StrCat(name, extension);
-        std::filesystem::copy_file(std::filesystem::path(QATLAS_TEST_PLUGINS) / file,
+        std::filesystem::copy_file(std::filesystem::path(paths::Plugins()) / file,
                                    std::filesystem::path(folder_) / file);
       }
     }
