@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kSource = paths::Source();
+const fs::path kSource = qatlas::paths::Source();
 
 // What each room may include besides itself. "sdk" are the headers without LibTorch, "sdk-torch"
 // those with.
