@@ -52,6 +52,7 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"framework/train",
        {"sdk", "sdk-torch", "kernels", "kernels-torch", "torch", "framework/plugin",
         "framework/recipe", "framework/data"}},
+      {"framework/launch", {}},
       {"framework/cli",
        {"sdk", "framework/plugin", "framework/observe", "framework/recipe", "framework/data",
         "framework/decompose", "framework/forms", "framework/fit", "framework/compare",
