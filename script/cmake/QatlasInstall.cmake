@@ -46,6 +46,11 @@ install(DIRECTORY kernels/include/qatlas/kernels DESTINATION include/qatlas COMP
 install(TARGETS qatlas_sdk EXPORT QatlasTargets COMPONENT sdk)
 install(TARGETS qatlas_kernels EXPORT QatlasTargets ARCHIVE DESTINATION lib COMPONENT sdk)
 set_target_properties(qatlas_sdk PROPERTIES EXPORT_NAME sdk)
+# The conformance kit.
+install(TARGETS qatlas_conformance EXPORT QatlasTargets ARCHIVE DESTINATION lib COMPONENT sdk)
+if(QATLAS_TRAINING)
+  install(TARGETS qatlas_conformance_torch EXPORT QatlasTargets ARCHIVE DESTINATION lib COMPONENT sdk)
+endif()
 install(EXPORT QatlasTargets NAMESPACE qatlas:: DESTINATION ${package_folder} COMPONENT sdk)
 
 # find_package's component `laboratory`: the law laboratory as libraries, with the headers of their rooms.
@@ -70,8 +75,8 @@ install(FILES "${PROJECT_BINARY_DIR}/QatlasConfig.cmake"
         DESTINATION ${package_folder} COMPONENT sdk)
 # All that is installed, by one name.
 add_custom_target(installed DEPENDS qatlas qatlas-manifest qatlas_kernels qatlas_observe qatlas_plugin
-                  qatlas_forms qatlas_fit qatlas_compare ${plugins})
+                  qatlas_forms qatlas_fit qatlas_compare qatlas_conformance ${plugins})
 if(QATLAS_TRAINING)
-  add_dependencies(installed qatlas-launch qatlas-train)
+  add_dependencies(installed qatlas-launch qatlas-train qatlas_conformance_torch)
 endif()
 include(QatlasPackage)

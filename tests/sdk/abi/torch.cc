@@ -17,6 +17,6 @@ extern const Layouts<Granularity, IntFormat, QuantizableLinear, ModelCounts, Bui
                      LossReduction, Model*, ForeignTensor, ForeignParameter, ForeignLayout,
                      ModelBuilder*, CalibrationNeeds, CalibrationStatistics, AttachContext, StepInfo,
                      Attached*, OperandQuantizer*, LinearOperator*, Quantizer*, NamedParameter,
-                     NamedTensor, Encoded>
+                     NamedTensor, Encoded, Claims>
     kLayouts;
 const decltype(kLayouts) kLayouts = {};
