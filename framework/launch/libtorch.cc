@@ -69,21 +69,21 @@ std::string Quoted(const std::string& file, const std::string& before) {
 }
 
 std::string Advice(const std::string& wanted) {
-  return absl::StrCat("install it in a Python environment (python3 -m venv qatlas-env && . "
-                      "qatlas-env/bin/activate && pip install torch==",
-                      wanted,
-                      ") and activate that, or name a folder that holds lib/libtorch_cpu.so with "
-                      "--libtorch or QATLAS_LIBTORCH");
+  return absl::StrCat(
+      "install it in a Python environment (python3 -m venv qatlas-env && . "
+      "qatlas-env/bin/activate && pip install torch==",
+      wanted,
+      ") and activate that, or name a folder that holds lib/libtorch_cpu.so with "
+      "--libtorch or QATLAS_LIBTORCH");
 }
 
 absl::StatusOr<LibTorch> Take(const std::string& folder, const std::string& source,
                               const std::string& wanted) {
   LibTorch found{folder, VersionOf(folder), source};
   if (found.version == wanted) return found;
-  return absl::FailedPreconditionError(
-      absl::StrCat("LibTorch ", found.version.empty() ? "of unknown version" : found.version, " in ",
-                   folder, " (", source, "), but this qatlas-train needs ", wanted, ": ",
-                   Advice(wanted)));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "LibTorch ", found.version.empty() ? "of unknown version" : found.version, " in ", folder,
+      " (", source, "), but this qatlas-train needs ", wanted, ": ", Advice(wanted)));
 }
 
 }  // namespace
@@ -101,8 +101,8 @@ std::string VersionOf(const std::string& folder) {
 }
 
 absl::StatusOr<LibTorch> FindLibTorch(const Places& places, const std::string& wanted) {
-  for (const auto& [folder, source] : {std::pair{places.option, "--libtorch"},
-                                       std::pair{places.environment, "QATLAS_LIBTORCH"}}) {
+  for (const auto& [folder, source] :
+       {std::pair{places.option, "--libtorch"}, std::pair{places.environment, "QATLAS_LIBTORCH"}}) {
     if (folder.empty()) continue;
     if (HasLibTorch(folder)) return Take(folder, source, wanted);
     return absl::NotFoundError(absl::StrCat(source, " names ", folder,
@@ -111,8 +111,8 @@ absl::StatusOr<LibTorch> FindLibTorch(const Places& places, const std::string& w
                                             wanted));
   }
   std::vector<std::string> tried = {"--libtorch is not given", "QATLAS_LIBTORCH is not set"};
-  for (const auto& [environment, variable] : {std::pair{places.virtual_env, "VIRTUAL_ENV"},
-                                              std::pair{places.conda, "CONDA_PREFIX"}}) {
+  for (const auto& [environment, variable] :
+       {std::pair{places.virtual_env, "VIRTUAL_ENV"}, std::pair{places.conda, "CONDA_PREFIX"}}) {
     if (environment.empty()) {
       tried.push_back(absl::StrCat(variable, " is not set"));
       continue;

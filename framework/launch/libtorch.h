@@ -1,5 +1,5 @@
-// Where LibTorch lies on this machine. An installed worker is built for one version of it and finds it
-// when it starts, so that a package needs no path of the machine that built it.
+// Where LibTorch lies on this machine. An installed worker is built for one version of it and finds
+// it when it starts, so that a package needs no path of the machine that built it.
 #ifndef QATLAS_FRAMEWORK_LAUNCH_LIBTORCH_H_
 #define QATLAS_FRAMEWORK_LAUNCH_LIBTORCH_H_
 
@@ -36,9 +36,9 @@ Places PlacesOf(const std::string& option);
 std::string VersionOf(const std::string& folder);
 
 // The first place that has a LibTorch decides: --libtorch or QATLAS_LIBTORCH alone where one is
-// given, else the virtual environment, conda's, and the torch of python3. NotFound lists every place
-// looked at; FailedPrecondition names both versions where the one found is not `wanted` (results and
-// the C++ interface hold for one version only). Both say what to do.
+// given, else the virtual environment, conda's, and the torch of python3. NotFound lists every
+// place looked at; FailedPrecondition names both versions where the one found is not `wanted`
+// (results and the C++ interface hold for one version only). Both say what to do.
 absl::StatusOr<LibTorch> FindLibTorch(const Places& places, const std::string& wanted);
 
 }  // namespace qatlas::launch

@@ -1,5 +1,5 @@
-// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for programs
-// (JSON), standard error for people.
+// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for
+// programs (JSON), standard error for people.
 #include <signal.h>
 #include <unistd.h>
 
@@ -214,18 +214,19 @@ int BenchMain(const Flags& flags) {
   }));
 }
 
-// A LibTorch that was named must be the one that was loaded: the launcher of an install sees to that,
-// a build tree has the one that it was built with.
+// A LibTorch that was named must be the one that was loaded: the launcher of an install sees to
+// that, a build tree has the one that it was built with.
 absl::Status CheckLibTorch() {
   const char* named = std::getenv("QATLAS_LIBTORCH");
   if (named == nullptr || *named == '\0') return absl::OkStatus();
   std::error_code error;
   const std::string loaded = LibTorchFolder();
   if (std::filesystem::equivalent(named, loaded, error)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("QATLAS_LIBTORCH (or --libtorch) names ", named, ", but this worker runs with ",
-                   loaded, ", which it was built with; configure the build again with "
-                   "-DQATLAS_LIBTORCH=", named, ", or unset the variable"));
+  return absl::FailedPreconditionError(absl::StrCat(
+      "QATLAS_LIBTORCH (or --libtorch) names ", named, ", but this worker runs with ", loaded,
+      ", which it was built with; configure the build again with "
+      "-DQATLAS_LIBTORCH=",
+      named, ", or unset the variable"));
 }
 
 int PrintLibTorch() {

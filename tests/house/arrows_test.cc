@@ -62,7 +62,8 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
 }
 
 const std::set<std::string> kTorchHeaders = {"quantizer.h", "linear.h",   "model.h",
-                                             "tensors.h",   "gradient.h", "int_format.h"};
+                                             "tensors.h",   "gradient.h", "int_format.h",
+                                             "init.h"};
 
 // The room that an include names; "" for the standard library and other people's libraries.
 std::string RoomOfInclude(const std::string& path) {

@@ -1,5 +1,5 @@
-// Which LibTorch is taken, and what is said where none is. That the worker starts with it is tested in
-// tests/outside.
+// Which LibTorch is taken, and what is said where none is. That the worker starts with it is tested
+// in tests/outside.
 #include "framework/launch/libtorch.h"
 
 #include <unistd.h>
@@ -54,7 +54,10 @@ TEST_F(FindLibTorchTest, OptionGoesBeforeVariableBeforeEnvironments) {
   places.python = [this] { return Folder("python", "2.11.0"); };
   EXPECT_EQ(FindLibTorch(places, "2.11.0")->source, "python3's torch");
   places.conda = Environment("conda", "2.11.0+cpu");
-  places.python = [] { ADD_FAILURE() << "python3 is started although conda has torch"; return ""; };
+  places.python = [] {
+    ADD_FAILURE() << "python3 is started although conda has torch";
+    return "";
+  };
   EXPECT_EQ(FindLibTorch(places, "2.11.0")->source, "the Python environment " + places.conda);
   places.virtual_env = Environment("venv", "2.11.0+cu128");
   const auto venv = FindLibTorch(places, "2.11.0");
