@@ -128,9 +128,10 @@ class @type@ final : public qatlas::ModelBuilder {
       qatlas::IntOption("vocabulary", nullptr, 2, 1 << 24, "Number of token ids."),
       qatlas::IntOption("context", "1024", 1, 1 << 24, "Longest sequence."),
   };
+  static constexpr const char* kAbilities[] = {"role:qkv", "role:o", "role:fc1", "role:fc2", nullptr};
   static constexpr qatlas::ComponentInfo kInfo = {
       "@plugin@", "Decoder: RMSNorm, causal attention, ReLU² network, learned positions",
-      /*citation=*/"", /*numerics_version=*/1, /*abilities=*/nullptr, kOptions, std::size(kOptions)};
+      /*citation=*/"", /*numerics_version=*/1, kAbilities, kOptions, std::size(kOptions)};
 
   static absl::StatusOr<std::unique_ptr<qatlas::ModelBuilder>> Create(
       const qatlas::Options& options) {

@@ -68,7 +68,7 @@ class @type@ final : public qatlas::Quantizer {
   static constexpr qatlas_option kOptions[] = {
       qatlas::IntOption("bits", "4", 2, 8, "Bits of a code."),
   };
-  static constexpr const char* kAbilities[] = {"weight", "input", nullptr};
+  static constexpr const char* kAbilities[] = {"weight", "input", "granularity:channel", nullptr};
   static constexpr qatlas::ComponentInfo kInfo = {
       "@plugin@", "Symmetric integers, one AbsMax scale for each row", /*citation=*/"",
       /*numerics_version=*/1, kAbilities, kOptions, std::size(kOptions)};
