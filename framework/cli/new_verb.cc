@@ -64,7 +64,7 @@ int Write(Session& session, const NewPlugin& plugin, const forms::TemplateValues
   const std::string prefix = Session::ProgramFolder().parent_path();
   const bool known = prefix == "/usr" || prefix == "/usr/local";
   std::printf(
-      "Build and test it:\n  cmake -S %s -B %s/build%s\n  cmake --build %s/build\n"
+      "Build and test it:\n  cmake -S %s -B %s/build -G Ninja%s\n  cmake --build %s/build\n"
       "  ctest --test-dir %s/build\n",
       folder.c_str(), folder.c_str(),
       known ? "" : absl::StrCat(" -DCMAKE_PREFIX_PATH=", prefix).c_str(), folder.c_str(),

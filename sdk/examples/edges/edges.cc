@@ -1,6 +1,6 @@
-// edges: all linears at one number of bits, and those of the first and the last block at another, as most
-// quantization papers since DoReFa-Net (Zhou et al. 2016, arXiv 1606.06160, section 2.7) treat the ends
-// of a network.
+// edges: all linears at one number of bits, and those of the first and the last block at another,
+// as most quantization papers since DoReFa-Net (Zhou et al. 2016, arXiv 1606.06160, section 2.7)
+// treat the ends of a network.
 #include <iterator>
 #include <memory>
 #include <string>
@@ -22,9 +22,13 @@ class Edges final : public qatlas::Scheme {
                         "Bits in the first and the last block; 0: full precision there."),
   };
   static constexpr qatlas::ComponentInfo kInfo = {
-      "edges", "All linears at one number of bits, the first and last block's at another",
-      "Zhou et al. 2016, arXiv 1606.06160, section 2.7", /*numerics_version=*/1,
-      /*abilities=*/nullptr, kOptions, std::size(kOptions)};
+      "edges",
+      "All linears at one number of bits, the first and last block's at another",
+      "Zhou et al. 2016, arXiv 1606.06160, section 2.7",
+      /*numerics_version=*/1,
+      /*abilities=*/nullptr,
+      kOptions,
+      std::size(kOptions)};
 
   static absl::StatusOr<std::unique_ptr<qatlas::Scheme>> Create(const qatlas::Options& options) {
     if (options.Int("edge_bits") == 1) {
@@ -45,8 +49,7 @@ class Edges final : public qatlas::Scheme {
  private:
   static qatlas::SchemeRule Rule(std::string sites, int64_t bits) {
     if (bits == 0) return {std::move(sites), "none", {}};
-    return {std::move(sites), "int",
-            {{{"bits", bits}, {"granularity", std::string("channel")}}}};
+    return {std::move(sites), "int", {{{"bits", bits}, {"granularity", std::string("channel")}}}};
   }
 
   int64_t layers_, bits_, edge_bits_;

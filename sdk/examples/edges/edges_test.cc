@@ -9,7 +9,8 @@ namespace {
 
 // What the last rule that matches gives: bits, or 0 for "none".
 int64_t BitsAt(const qatlas::OptionTable& options, int block) {
-  const auto scheme = qatlas::conformance::Load<qatlas::Scheme>(QATLAS_PLUGIN_FILE, "edges", options);
+  const auto scheme =
+      qatlas::conformance::Load<qatlas::Scheme>(QATLAS_PLUGIN_FILE, "edges", options);
   EXPECT_TRUE(scheme.ok()) << scheme.status();
   int64_t bits = -1;
   const auto rules = (*scheme)->Rules();

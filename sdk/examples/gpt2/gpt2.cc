@@ -1,6 +1,6 @@
-// gpt2: the decoder of Radford et al. 2019 (Language Models are Unsupervised Multitask Learners, section
-// 2.3): pre-norm blocks of LayerNorm, causal attention and a GELU network, all with biases; learned
-// positions; a final LayerNorm; the output head is the token embedding.
+// gpt2: the decoder of Radford et al. 2019 (Language Models are Unsupervised Multitask Learners,
+// section 2.3): pre-norm blocks of LayerNorm, causal attention and a GELU network, all with biases;
+// learned positions; a final LayerNorm; the output head is the token embedding.
 #include <cmath>
 #include <iterator>
 #include <memory>
@@ -148,12 +148,18 @@ class Gpt2 final : public qatlas::ModelBuilder {
       qatlas::IntOption("width", nullptr, 2, 1 << 20, "Features of the residual stream."),
       qatlas::IntOption("heads", nullptr, 1, 65536, "Heads; they share the width evenly."),
       qatlas::IntOption("vocabulary", nullptr, 2, 1 << 24, "Number of token ids."),
-      qatlas::IntOption("context", "1024", 1, 1 << 24, "Positions that are learned: the longest sequence."),
+      qatlas::IntOption("context", "1024", 1, 1 << 24,
+                        "Positions that are learned: the longest sequence."),
   };
-  static constexpr const char* kAbilities[] = {"role:qkv", "role:o", "role:fc1", "role:fc2", nullptr};
+  static constexpr const char* kAbilities[] = {"role:qkv", "role:o", "role:fc1", "role:fc2",
+                                               nullptr};
   static constexpr qatlas::ComponentInfo kInfo = {
-      "gpt2", "GPT-2: LayerNorm, GELU, biases, learned positions, tied head",
-      "Radford et al. 2019, section 2.3", /*numerics_version=*/1, kAbilities, kOptions,
+      "gpt2",
+      "GPT-2: LayerNorm, GELU, biases, learned positions, tied head",
+      "Radford et al. 2019, section 2.3",
+      /*numerics_version=*/1,
+      kAbilities,
+      kOptions,
       std::size(kOptions)};
 
   static absl::StatusOr<std::unique_ptr<qatlas::ModelBuilder>> Create(

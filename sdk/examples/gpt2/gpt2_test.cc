@@ -9,11 +9,9 @@ namespace {
 
 absl::StatusOr<std::unique_ptr<qatlas::ModelBuilder>> Builder(int64_t layers, int64_t width,
                                                               int64_t heads, int64_t vocabulary) {
-  return qatlas::conformance::Load<qatlas::ModelBuilder>(QATLAS_PLUGIN_FILE, "gpt2",
-                                                         {{{"layers", layers},
-                                                           {"width", width},
-                                                           {"heads", heads},
-                                                           {"vocabulary", vocabulary}}});
+  return qatlas::conformance::Load<qatlas::ModelBuilder>(
+      QATLAS_PLUGIN_FILE, "gpt2",
+      {{{"layers", layers}, {"width", width}, {"heads", heads}, {"vocabulary", vocabulary}}});
 }
 
 TEST(Gpt2Counts, TheSmallestHasItsKnownSize) {

@@ -1,4 +1,5 @@
-// Ternary weights as in BitNet b1.58 (Ma et al. 2024, arXiv 2402.17764): s = mean |W|, codes -1, 0, 1.
+// Ternary weights as in BitNet b1.58 (Ma et al. 2024, arXiv 2402.17764): s = mean |W|, codes -1,
+// 0, 1.
 #include <memory>
 #include <string_view>
 
@@ -21,8 +22,8 @@ class TernaryWeight final : public qatlas::OperandQuantizer {
   absl::StatusOr<qatlas::Encoded> Encode(const at::Tensor& w) override {
     const at::NoGradGuard no_grad;
     const at::Tensor wide = w.to(at::kFloat);
-    // The paper adds a small epsilon to s; a tensor of zeros gives zeros without one. The mean of no
-    // elements is NaN, and so is that of a tensor with a NaN or Inf, which stays visible.
+    // The paper adds a small epsilon to s; a tensor of zeros gives zeros without one. The mean of
+    // no elements is NaN, and so is that of a tensor with a NaN or Inf, which stays visible.
     const at::Tensor s = wide.abs().mean().view({1, 1});
     const at::Tensor codes = (wide / s).nan_to_num(0, 1, -1).round().clamp(-1, 1).to(at::kChar);
     return qatlas::MakeIntEncoded(kFormat, codes, s, w.scalar_type());
@@ -46,7 +47,8 @@ class TernaryWeight final : public qatlas::OperandQuantizer {
 
 class Ternary final : public qatlas::Quantizer {
  public:
-  static constexpr const char* kAbilities[] = {"weight", "bits:1.585", "granularity:tensor", nullptr};
+  static constexpr const char* kAbilities[] = {"weight", "bits:1.585", "granularity:tensor",
+                                               nullptr};
   static constexpr qatlas::ComponentInfo kInfo = {
       "ternary", "Weights -1, 0, 1 times the tensor's mean magnitude",
       "Ma et al. 2024, arXiv 2402.17764, equations 1-3", /*numerics_version=*/1, kAbilities};

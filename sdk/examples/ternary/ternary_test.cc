@@ -8,7 +8,8 @@ QATLAS_CONFORMANCE_PLUGIN(Ternary, qatlas::Quantizer, QATLAS_PLUGIN_FILE);
 namespace {
 
 TEST(TernaryValues, AreTheMeanMagnitudeTimesSignOrZero) {
-  const auto quantizer = qatlas::conformance::Load<qatlas::Quantizer>(QATLAS_PLUGIN_FILE, "ternary");
+  const auto quantizer =
+      qatlas::conformance::Load<qatlas::Quantizer>(QATLAS_PLUGIN_FILE, "ternary");
   ASSERT_TRUE(quantizer.ok()) << quantizer.status();
   const auto attached = (*quantizer)->AttachOperand("weight", {});
   ASSERT_TRUE(attached.ok()) << attached.status();
@@ -21,7 +22,8 @@ TEST(TernaryValues, AreTheMeanMagnitudeTimesSignOrZero) {
 }
 
 TEST(TernaryValues, InputsAreRefused) {
-  const auto quantizer = qatlas::conformance::Load<qatlas::Quantizer>(QATLAS_PLUGIN_FILE, "ternary");
+  const auto quantizer =
+      qatlas::conformance::Load<qatlas::Quantizer>(QATLAS_PLUGIN_FILE, "ternary");
   ASSERT_TRUE(quantizer.ok()) << quantizer.status();
   EXPECT_FALSE((*quantizer)->Check("input", 8, 8).ok());
   EXPECT_TRUE((*quantizer)->Check("weight", 8, 8).ok());
