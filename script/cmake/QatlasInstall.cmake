@@ -61,7 +61,9 @@ foreach(room observe plugin forms fit compare)
           FILES_MATCHING PATTERN "*.h")
 endforeach()
 if(QATLAS_SANITIZE)
+  # Whoever links these needs the sanitizer's library.
   target_link_options(qatlas_observe INTERFACE -fsanitize=${QATLAS_SANITIZE})
+  target_link_options(qatlas_conformance INTERFACE -fsanitize=${QATLAS_SANITIZE})
 endif()
 install(EXPORT QatlasLaboratory NAMESPACE qatlas:: FILE QatlasLaboratory.cmake
         DESTINATION ${package_folder} COMPONENT sdk)
