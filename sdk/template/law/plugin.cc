@@ -8,7 +8,7 @@ namespace {
 
 class @type@ : public qatlas::LawFormula<@type@, @covariate_count@, @parameter_count@> {
  public:
-  static constexpr qatlas::ComponentInfo kInfo = {@plugin_text@, @summary_text@, /*citation=*/""};
+  static constexpr qatlas::ComponentInfo kInfo = {"@plugin@", @summary_text@, /*citation=*/""};
 
   // Written once: values and derivatives follow from it.
   template <typename X, typename P>
@@ -34,4 +34,4 @@ class @type@ : public qatlas::LawFormula<@type@, @covariate_count@, @parameter_c
 
 }  // namespace
 
-QATLAS_PLUGIN(@plugin_text@, "1.0.0", qatlas::Component<@type@>())
+QATLAS_PLUGIN("@plugin@", "1.0.0", qatlas::Component<@type@>())

@@ -11,7 +11,7 @@ QATLAS_CONFORMANCE_PLUGIN(@type@, qatlas::LawForm, QATLAS_PLUGIN_FILE);
 namespace {
 
 TEST(@type@Values, AreTheFormulas) {
-  const auto law = qatlas::conformance::Load<qatlas::LawForm>(QATLAS_PLUGIN_FILE, @plugin_text@);
+  const auto law = qatlas::conformance::Load<qatlas::LawForm>(QATLAS_PLUGIN_FILE, "@plugin@");
   ASSERT_TRUE(law.ok()) << law.status();
   const qatlas::LawPoints points({@sample_columns@});
   const std::vector<double> theta = @sample_theta@;
