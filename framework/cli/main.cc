@@ -1,5 +1,6 @@
 // qatlas: everything a person types. It links no LibTorch; training happens in qatlas-train.
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,14 @@ int main(int argc, char** argv) {
                  "(repeatable)")
       ->type_name("FOLDER")
       ->take_all();
+#ifdef QATLAS_HAS_TRAINING
+  app.add_option_function<std::string>(
+         "--libtorch",
+         [](const std::string& folder) { ::setenv("QATLAS_LIBTORCH", folder.c_str(), 1); },
+         "Folder with lib/libtorch_cpu.so for the training worker; default: QATLAS_LIBTORCH, or "
+         "the torch of the active Python environment")
+      ->type_name("FOLDER");
+#endif
   app.add_flag("--json", session.json, "Answer in JSON, for programs");
   app.fallthrough();
   app.footer(

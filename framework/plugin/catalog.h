@@ -24,6 +24,10 @@ struct Host {
   std::string libtorch;
 };
 
+// Why a plugin built for another number of the SDK's ABI cannot run: both numbers, which side is older,
+// and what to do (docs/versioning.md).
+std::string AbiMismatch(uint32_t plugin, uint32_t host);
+
 // Why a plugin built for `manifest` cannot run in `host`, both sides named; "" where it can. With a
 // host that has no LibTorch, the plugin's LibTorch is not compared here.
 std::string HandshakeMismatch(const Manifest& manifest, const Host& host);

@@ -1,14 +1,17 @@
-// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for programs
-// (JSON), standard error for people.
+// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for
+// programs (JSON), standard error for people.
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "CLI/CLI.hpp"
@@ -211,8 +214,36 @@ int BenchMain(const Flags& flags) {
   }));
 }
 
+// A LibTorch that was named must be the one that was loaded: the launcher of an install sees to
+// that, a build tree has the one that it was built with.
+absl::Status CheckLibTorch() {
+  const char* named = std::getenv("QATLAS_LIBTORCH");
+  if (named == nullptr || *named == '\0') return absl::OkStatus();
+  std::error_code error;
+  const std::string loaded = LibTorchFolder();
+  if (std::filesystem::equivalent(named, loaded, error)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "QATLAS_LIBTORCH (or --libtorch) names ", named, ", but this worker runs with ", loaded,
+      ", which it was built with; configure the build again with "
+      "-DQATLAS_LIBTORCH=",
+      named, ", or unset the variable"));
+}
+
+int PrintLibTorch() {
+  const nlohmann::ordered_json answer = {{"needed", QATLAS_TORCH_VERSION},
+                                         {"folder", LibTorchFolder()},
+                                         {"version", QATLAS_TORCH_VERSION},
+                                         {"source", "the build"}};
+  std::printf("%s\n", answer.dump().c_str());
+  return kExitDone;
+}
+
 int Main(int argc, char** argv) {
   kernels::KeepFreedMemory();
+  if (absl::Status status = CheckLibTorch(); !status.ok()) {
+    Say(std::string(status.message()));
+    return kExitIo;
+  }
   Flags flags;
   CLI::App app(
       "qatlas-train trains one segment of a run. `qatlas run` starts it; call it yourself to "
@@ -247,11 +278,14 @@ int Main(int argc, char** argv) {
       ->required();
   bench->add_option("--steps", flags.steps, "Steps to time")->check(CLI::Range(1, 1000000));
   bench->add_option("--device", flags.device, "'cpu' or 'cuda' in place of the segment's");
+  CLI::App* libtorch =
+      app.add_subcommand("libtorch", "Print which LibTorch is used, and who named it, as JSON");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kExitDone : kExitUserError;
   }
+  if (libtorch->parsed()) return PrintLibTorch();
   if (run->parsed()) return Run(flags);
   if (serve->parsed()) return ServeMain(flags);
   if (describe->parsed()) return DescribeMain(flags);

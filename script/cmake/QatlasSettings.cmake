@@ -29,6 +29,9 @@ if(QATLAS_CCACHE)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
 endif()
 
+# An install() that names no component is the SDK's (QatlasInstall.cmake).
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME sdk)
+
 # Everything that runs lies together, so that a build tree has the shape of an install.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
 set(QATLAS_PLUGIN_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib/qatlas/plugins")

@@ -81,6 +81,8 @@ struct ForeignLayout {
   std::vector<std::string> ignored;
 };
 
+// The component. Abilities that a builder declares: "role:qkv" and so on, one for each role of its
+// linears, so that a recipe that names another is refused before anything runs.
 class ModelBuilder {
  public:
   static constexpr int kKind = QATLAS_KIND_MODEL;

@@ -159,6 +159,8 @@ class LinearOperator : public Attached {
 //   "idempotent"         q(q(x)) = q(x)
 //   "stateful"           instances have parameters or buffers
 //   "calibration"        Calibration() asks for something
+//   "bits:1.585", "granularity:tensor", "group:32"   labels of observations where no option of that
+//                        name says them; plans read them from the manifest, without LibTorch
 class Quantizer {
  public:
   static constexpr int kKind = QATLAS_KIND_QUANTIZER;

@@ -1,21 +1,20 @@
 #!/usr/bin/env bash
-# usage: run.sh BUILD WORK TRAINING LIBTORCH COMPILER
+# usage: plugins.sh INSTALL WORK COMPILER
+# A stranger's law plugin and program, built against the install and used by it; a formula as a plugin; plugins of
+# other ABI numbers.
 set -euo pipefail
-build=$(cd "$1" && pwd) training="$3" libtorch="$4" compiler="$5"
+install=$(cd "$1" && pwd) compiler="$3"
 here=$(cd "$(dirname "$0")" && pwd)
 rm -rf "$2"
 mkdir -p "$2"
 work=$(cd "$2" && pwd)
-cmake --install "$build" --prefix "$work/first" >"$work/install.log"
-# The install may be moved.
-mv "$work/first" "$work/install"
-cmake -S "$here/project" -B "$work/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$compiler" \
-  -DCMAKE_PREFIX_PATH="$work/install" -DTRAINING="$training" -DQATLAS_LIBTORCH="$libtorch"
+configure() { cmake -S "$1" -B "$2" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$compiler" \
+  -DCMAKE_PREFIX_PATH="$install" "${@:3}"; }
+configure "$here/project" "$work/build"
 cmake --build "$work/build"
-qatlas="$work/install/bin/qatlas"
+qatlas="$install/bin/qatlas"
 list=$("$qatlas" --plugin-path "$work/build" plugin ls 2>"$work/errors")
 grep -q 'straight-line' <<<"$list" || { echo "the law is not listed"; cat "$work/errors"; exit 1; }
-grep -q 'qat-unified' <<<"$list" || { echo "the installed plugins are not found"; exit 1; }
 # Nothing of the build tree is passed over, and the law is fitted: y = 2 + 3 x in units of 1e9.
 if [ -s "$work/errors" ]; then cat "$work/errors"; exit 1; fi
 printf 'D,loss\n1e9,5\n2e9,8\n3e9,11.001\n4e9,13.999\n5e9,17\n6e9,20.001\n' >"$work/runs.csv"
@@ -52,8 +51,7 @@ PY
 # A formula, and the plugin that is made of it, give the same fit; its own test passes.
 formula='L = E + A/N^a + k*D^-b * tanh(c*sqrt(weight_bits)) + 2^(-weight_bits/h)'
 "$qatlas" plugin new law two-ways --from "$formula" --output "$work/two-ways" --start a=0.2,0.5 >"$work/new.log"
-cmake -S "$work/two-ways" -B "$work/two-ways/build" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
-  -DCMAKE_PREFIX_PATH="$work/install"
+configure "$work/two-ways" "$work/two-ways/build"
 cmake --build "$work/two-ways/build"
 ctest --test-dir "$work/two-ways/build" --output-on-failure
 python3 - >"$work/bits.csv" <<'PY'
@@ -76,27 +74,33 @@ assert abs(plugin["objective"] / formula["objective"] - 1) < 1e-8, (plugin["obje
 for a, b in zip(plugin["residuals"], formula["residuals"]):
     assert abs(a["prediction"] - b["prediction"]) < 1e-5, (a, b)
 PY
-if [ "$training" = ON ]; then
-  grep -q 'ternary' <<<"$list" || { echo "the quantizer is not listed"; exit 1; }
-  # It trains in a recipe, beside the known ones.
-  sed -e 's/^models = \["a", "b"\]/models = ["a"]/' -e 's/^tokens = .*/tokens = [16_384]/' \
-      -e 's/^seeds = .*/seeds = [1]/' "$work/install/share/qatlas/recipes/smoke.toml" >"$work/outside.toml"
-  cat >>"$work/outside.toml" <<'TOML'
+"$qatlas" plugin check "$work/two-ways/build/law-two-ways.so"
+# Nothing is overwritten.
+if "$qatlas" plugin new law two-ways --output "$work/two-ways" 2>"$work/refused"; then exit 1; fi
+grep -q 'is there already; name another with --output' "$work/refused" || { cat "$work/refused"; exit 1; }
 
-[scheme.ternary]
-rules = [{ sites = "*.*.weight", use = "ternary" }]
-
-[[grid]]
-name = "ternary"
-models = ["a"]
-tokens = [16_384]
-seeds = [1]
-schemes = ["ternary"]
-qat = "cooldown"
-TOML
-  "$qatlas" --plugin-path "$work/build" run "$work/outside.toml" --store "$work/store" 2>"$work/run.log" ||
-    { cat "$work/run.log"; exit 1; }
-  grep -q 'ternary.*done' "$work/store/studies/smoke/observations.csv" ||
-    { echo "no finished ternary run"; cat "$work/store/studies/smoke/observations.csv"; exit 1; }
-fi
+# An older plugin in this program, and a newer one: what is said of each, by the manifest and by the library.
+abi=$(sed -nE 's/^#define QATLAS_SDK_ABI ([0-9]+)/\1/p' "$install/include/qatlas/abi.h")
+for other in $((abi - 1)) $((abi + 1)); do
+  cp -r "$install/include" "$work/include-$other"
+  sed -i "s/^#define QATLAS_SDK_ABI .*/#define QATLAS_SDK_ABI $other/" "$work/include-$other/qatlas/abi.h"
+  configure "$here/project" "$work/abi-$other" -DCMAKE_CXX_FLAGS="-I$work/include-$other"
+  cmake --build "$work/abi-$other" --target law-straight-line
+  if "$qatlas" --plugin-path "$work/abi-$other" fit "$work/runs.csv" --law straight-line --target loss >"$work/said" 2>&1; then
+    echo "a plugin of SDK ABI $other was taken"
+    exit 1
+  fi
+  what="older"
+  [ "$other" -gt "$abi" ] && what="newer"
+  grep -q "built for SDK ABI $other, this program has SDK ABI $abi: the plugin is $what" "$work/said" ||
+    { cat "$work/said"; exit 1; }
+  # The library itself, behind a manifest that hides it.
+  sed -i "s/^sdk-abi = .*/sdk-abi = $abi/" "$work/abi-$other/law-straight-line.toml"
+  if "$qatlas" --plugin-path "$work/abi-$other" fit "$work/runs.csv" --law straight-line --target loss >"$work/said" 2>&1; then
+    echo "a library of SDK ABI $other was taken"
+    exit 1
+  fi
+  grep -q "the library is built for SDK ABI $other, this program has SDK ABI $abi: the plugin is $what" "$work/said" ||
+    { cat "$work/said"; exit 1; }
+done
 echo "outside plugins: built, listed and used"
