@@ -17,6 +17,7 @@
 #include "framework/plugin/search_path.h"
 #include "framework/train/atomic_file.h"
 #include "framework/train/bench_step.h"
+#include "framework/train/check.h"
 #include "framework/train/components.h"
 #include "framework/train/describe.h"
 #include "framework/train/export.h"
@@ -211,6 +212,14 @@ int BenchMain(const Flags& flags) {
   }));
 }
 
+int CheckMain(const CheckRequest& request) {
+  // Not PrintLine(): whoever reads must get every line whole, and a reader that went away ends us.
+  return End(CheckPlugins(request, [](const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  }));
+}
+
 int Main(int argc, char** argv) {
   kernels::KeepFreedMemory();
   Flags flags;
@@ -247,6 +256,15 @@ int Main(int argc, char** argv) {
       ->required();
   bench->add_option("--steps", flags.steps, "Steps to time")->check(CLI::Range(1, 1000000));
   bench->add_option("--device", flags.device, "'cpu' or 'cuda' in place of the segment's");
+  CheckRequest request;
+  CLI::App* check = app.add_subcommand(
+      "check",
+      "Run the conformance checks of plugins, a line of JSON each; `qatlas plugin check` does so");
+  check->add_option("LIBRARY", request.libraries, "Shared libraries of plugins")->required();
+  check->add_option("--include", request.include, "Only checks whose name this expression finds");
+  check->add_option("--seed", request.settings.seed, "Decides the random inputs");
+  check->add_option("--time-limit", request.settings.seconds, "Seconds for each check");
+  check->add_flag("--list", request.list, "Name the checks instead of running them");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -255,6 +273,7 @@ int Main(int argc, char** argv) {
   if (run->parsed()) return Run(flags);
   if (serve->parsed()) return ServeMain(flags);
   if (describe->parsed()) return DescribeMain(flags);
+  if (check->parsed()) return CheckMain(request);
   if (export_->parsed()) return ExportMain(flags);
   return BenchMain(flags);
 }

@@ -56,6 +56,12 @@ absl::StatusOr<std::unique_ptr<Kind>> Create(const qatlas_component& component,
   }
 }
 
+// The same for the status alone.
+template <typename Kind>
+absl::Status TryFactory(const qatlas_component& component, const Options& options) {
+  return Create<Kind>(component, options).status();
+}
+
 }  // namespace qatlas::conformance
 
 #endif  // QATLAS_CONFORMANCE_CREATE_H_
