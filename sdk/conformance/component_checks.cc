@@ -155,69 +155,77 @@ void OptionsDeclared(const Subject& subject, Probe& probe) {
   }
 }
 
-// What a recipe may hold in place of a value that is meant.
-std::vector<OptionValue> Odd(const qatlas_option& option) {
+// Numbers that a recipe may hold in place of what is meant; of floats, those just outside the
+// limits.
+std::vector<int64_t> OddIntegers(const qatlas_option& option) {
+  std::vector<int64_t> values = {0, -1, 1, std::numeric_limits<int64_t>::min(),
+                                 std::numeric_limits<int64_t>::max()};
+  // Beyond 2^53 a limit and its neighbour are the same double.
+  if (std::abs(option.minimum) < 9e15) values.push_back(static_cast<int64_t>(option.minimum) - 1);
+  if (std::abs(option.maximum) < 9e15) values.push_back(static_cast<int64_t>(option.maximum) + 1);
+  return values;
+}
+std::vector<double> OddNumbers(const qatlas_option& option) {
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  std::vector<OptionValue> values = {true, std::string("true"), std::string(),
-                                     std::make_shared<const OptionTable>()};
-  for (int64_t whole : {int64_t{0}, int64_t{-1}, int64_t{1}, std::numeric_limits<int64_t>::min(),
-                        std::numeric_limits<int64_t>::max()}) {
-    values.push_back(whole);
-  }
-  for (double number : {0.0, -1.0, .5, 1e300, -1e300, kInfinity, -kInfinity, std::nan("")}) {
-    values.push_back(number);
-  }
-  for (double limit : {option.minimum, option.maximum}) {
-    if (std::isnan(limit)) continue;
-    const double outside = limit == option.minimum ? limit - 1 : limit + 1;
-    if (option.type == QATLAS_OPTION_INT && std::abs(outside) < 9e15) {
-      values.push_back(static_cast<int64_t>(outside));
-    } else if (option.type == QATLAS_OPTION_FLOAT) {
-      values.push_back(std::nextafter(limit, outside));
+  std::vector<double> values = {0, -1, .5, 1e300, -1e300, kInfinity, -kInfinity, std::nan("")};
+  if (!std::isnan(option.minimum)) values.push_back(std::nextafter(option.minimum, -kInfinity));
+  if (!std::isnan(option.maximum)) values.push_back(std::nextafter(option.maximum, kInfinity));
+  return values;
+}
+std::vector<std::string> OddTexts() {
+  return {"", "true", "no such thing", "\"quoted\"\nand a line\t\\", std::string(1000, 'x')};
+}
+std::vector<std::shared_ptr<const OptionTable>> OddTables() {
+  OptionTable unknown;
+  unknown.values["no such option"].emplace<bool>(true);
+  return {std::make_shared<const OptionTable>(),
+          std::make_shared<const OptionTable>(std::move(unknown))};
+}
+
+// How the values of a check were taken.
+struct Taken {
+  int refused = 0;
+  int taken = 0;
+};
+
+template <typename T>
+void TryValues(const Subject& subject, const qatlas_option& option, const std::vector<T>& values,
+               Probe& probe, Taken* counts) {
+  for (const T& value : values) {
+    OptionTable given;
+    given.values[option.name].template emplace<T>(value);
+    probe.Trying(CanonicalText(given));
+    const auto options = CompleteOptions(*subject.component, given);
+    // Else the declaration refuses it, and the host says so.
+    const absl::Status status =
+        options.ok() ? subject.make(*subject.component, *options) : options.status();
+    const std::string wrong = options.ok() ? WrongRefusal(status) : "";
+    if (!wrong.empty()) probe.Fail(wrong);
+    ++(status.ok() ? counts->taken : counts->refused);
+    if constexpr (std::is_same_v<T, double>) {
+      if (status.ok() && std::isnan(value)) {
+        probe.Warn(absl::StrCat("neither the declaration nor the factory refuses NaN for '",
+                                option.name, "'; declare limits"));
+      }
     }
   }
-  values.push_back(std::string("no such thing"));
-  values.push_back(std::string("\"quoted\"\nand a line\t\\"));
-  values.push_back(std::string(1000, 'x'));
-  OptionTable unknown;
-  unknown.values["no such option"] = true;
-  values.push_back(std::make_shared<const OptionTable>(std::move(unknown)));
-  return values;
 }
 
 void OptionsRefused(const Subject& subject, Probe& probe) {
   const qatlas_component& component = *subject.component;
   if (component.option_count == 0) return probe.Skip("it has no options");
   if (!CanMake(subject, probe)) return;
-  int refused = 0, taken = 0;
+  Taken counts;
   for (uint64_t i = 0; i < component.option_count; ++i) {
     const qatlas_option& option = *Option(component, i);
-    for (const OptionValue& value : Odd(option)) {
-      OptionTable given;
-      given.values[option.name] = value;
-      probe.Trying(absl::StrCat(option.name, " = ", CanonicalText(value)));
-      const auto options = CompleteOptions(component, given);
-      if (!options.ok()) {  // by the declaration: the host says so
-        ++refused;
-        continue;
-      }
-      const absl::Status status = subject.make(component, *options);
-      if (const std::string wrong = WrongRefusal(status); !wrong.empty()) {
-        probe.Fail(wrong);
-      } else if (!status.ok()) {
-        ++refused;
-      } else {
-        ++taken;
-        const double* number = std::get_if<double>(&value);
-        if (number != nullptr && std::isnan(*number)) {
-          probe.Warn(absl::StrCat("neither the declaration nor the factory refuses NaN for '",
-                                  option.name, "'; declare limits"));
-        }
-      }
-    }
+    TryValues<bool>(subject, option, {false, true}, probe, &counts);
+    TryValues(subject, option, OddIntegers(option), probe, &counts);
+    TryValues(subject, option, OddNumbers(option), probe, &counts);
+    TryValues(subject, option, OddTexts(), probe, &counts);
+    TryValues(subject, option, OddTables(), probe, &counts);
   }
-  probe.Measured("refused", refused, "values");
-  probe.Measured("taken", taken, "values");
+  probe.Measured("refused", counts.refused, "values");
+  probe.Measured("taken", counts.taken, "values");
 }
 
 // A value within the declaration.

@@ -219,8 +219,8 @@ Report RunCase(const Case& one, const Host& host, const RunSettings& settings) {
         auto component = Component(one, host);
         Finding finding;
         if (component.ok()) {
-          const Subject subject = {*component, one.library, host.libtorch,
-                                   host.kind(one.kind).make};
+          const Subject subject = {*component, one.library, host.libtorch, host.kind(one.kind).make,
+                                   host.quantizers};
           finding = RunHere(one.check, subject, settings.seed, state);
         } else {
           finding.outcome = Outcome::kFailed;

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -34,6 +35,11 @@ OptionTable RequiredOptions(const qatlas_component& component);
 // others. Errors: unknown options, and those of ParseDefault() and CheckValue().
 absl::StatusOr<Options> CompleteOptions(const qatlas_component& component,
                                         const OptionTable& given = {});
+
+// The defaults, and for every truth value and every choice that differs from them the defaults with
+// that one changed: what a check of a component's behaviour goes through. Combinations that the
+// declaration refuses are left out.
+std::vector<Options> Variants(const qatlas_component& component);
 
 // "{bits = 4, group = 32}": the options as a person writes them in a recipe.
 inline std::string Text(const Options& options) { return CanonicalText(options.table()); }

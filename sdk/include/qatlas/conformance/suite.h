@@ -27,6 +27,7 @@ struct Host {
   Kind (*kind)(int kind) = PlainKind;
   std::string
       libtorch;  // the version it has loaded; "": plugins that use LibTorch cannot be opened
+  const std::vector<std::string>* quantizers = nullptr;  // Subject::quantizers
 };
 
 // One check of one component, or (kind 0) of a library as a whole.
