@@ -79,7 +79,8 @@ template <typename T>
 std::vector<Parameter> ParametersOf() {
   static const qatlas_component component = Component<T>();
   std::vector<Parameter> parameters;
-  AddComponent<typename T::Base>({&component, "", QATLAS_TORCH_VERSION}, "", &parameters);
+  AddComponent<typename T::Base>(
+      {&component, "", QATLAS_TORCH_VERSION, TryFactory<typename T::Base>}, "", &parameters);
   return parameters;
 }
 
@@ -96,7 +97,7 @@ std::vector<Parameter> ParametersOf(const std::string& library) {
   for (uint64_t i = 0; i < (*plugin)->component_count; ++i) {
     const qatlas_component& component = (*plugin)->components[i];
     if (component.kind != Kind::kKind) continue;
-    AddComponent<Kind>({&component, library, QATLAS_TORCH_VERSION},
+    AddComponent<Kind>({&component, library, QATLAS_TORCH_VERSION, TryFactory<Kind>},
                        std::string(component.name) + "_", &parameters);
   }
   return parameters;
