@@ -160,6 +160,16 @@ at::Tensor LrQatLinear::EffectiveWeight() {
   return Build(weight_, a_, b_, scale_, at::kFloat);
 }
 
+at::Tensor LrQatLinear::UnroundedWeight() {
+  const at::NoGradGuard no_grad;
+  at::Tensor result =
+      at::empty({weight_.out_features(), weight_.in_features}, b_.options().requires_grad(false));
+  ForBlocks(weight_.out_features(), weight_.in_features, [&](int64_t row, int64_t count) {
+    result.narrow(0, row, count).copy_(Values(weight_, a_, b_, row, count));
+  });
+  return result;
+}
+
 absl::StatusOr<Encoded> LrQatLinear::EncodeWeight() {
   const at::NoGradGuard no_grad;
   at::Tensor codes = at::empty({weight_.out_features(), weight_.in_features},
@@ -195,6 +205,15 @@ std::vector<NamedTensor> LrQatLinear::Buffers() {
 void LrQatLinear::AfterStep(const StepInfo&) {
   const at::NoGradGuard no_grad;
   scale_.copy_(at::maximum(scale_, initial_ * kScaleShare));
+}
+
+Claims LrQatLinear::Claimed() const {
+  Claims claims;
+  claims.region = config_.format.ScaleRegion();
+  claims.group = config_.format.group;
+  claims.gradient = InputGradient::kCode;
+  claims.nearest = config_.range != Range::kParent;
+  return claims;
 }
 
 absl::Status LrQatLinear::AfterRestore() {

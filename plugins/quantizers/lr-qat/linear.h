@@ -45,6 +45,8 @@ class LrQatLinear final : public LinearOperator {
   at::Tensor Forward(const at::Tensor& x, const at::Tensor& bias) override;
   bool KeepsMasterWeight() const override { return false; }
   at::Tensor EffectiveWeight() override;
+  // v, without a gradient.
+  at::Tensor UnroundedWeight() override;
   // Merging: the integer weight that Ŵ is, layout "int-group". Error: values that are NaN.
   absl::StatusOr<Encoded> EncodeWeight() override;
   absl::StatusOr<at::Tensor> Decode(const Encoded& encoded) override { return DecodeInt(encoded); }
@@ -53,6 +55,7 @@ class LrQatLinear final : public LinearOperator {
   std::vector<NamedTensor> Buffers() override;
   void AfterStep(const StepInfo& step) override;
   absl::Status AfterRestore() override;
+  Claims Claimed() const override;
 
  private:
   Config config_;
