@@ -2,6 +2,7 @@
 
 #include <qatlas/check.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace qatlas::lr_qat {
@@ -90,7 +91,7 @@ at::Tensor Downcast(const at::Tensor& values, const at::Tensor& codes, Storage s
   Upcast(stored, storage, bits, read);
   const at::Tensor moved = RoundToCodes(read, bits).ne(codes);
   if (!moved.any().item<bool>()) return stored;
-  const double reach = 0.5 - Unit(storage, bits);
+  const double reach = std::max(0.5 - Unit(storage, bits), 0.0);
   const at::Tensor kept = codes + (values - codes).clamp_(-reach, reach);
   return at::where(moved, Cast(kept, storage, bits), stored);
 }
