@@ -211,7 +211,12 @@ std::vector<SectionSpec> GridSections() {
        {Text("use", nullptr, "The scheme component."),
         Key("rules", KeyType::kRules, nullptr,
             "Rules in place of `use`: tables with sites, use and the quantizer's options."),
-        Text("part", nullptr, part_help)}},
+        Text("part", nullptr, part_help),
+        Text("after", nullptr,
+             "Another scheme, which quantizes without training where this one starts; this one "
+             "takes over from it."),
+        Texts("frozen", nullptr,
+              "Optimizer groups that are not trained: \"model\" is all but the quantizers.")}},
       {"grid",
        "",
        SectionSpec::Form::kList,
@@ -226,8 +231,8 @@ std::vector<SectionSpec> GridSections() {
         Texts("parts", "[\"both\"]", part_help),
         Key("qat", KeyType::kStart, "\"scratch\"",
             "Where quantization starts: \"scratch\", \"cooldown\", { fraction = 0.5 } of the "
-            "budget, "
-            "counted from its end; or a list of these."),
+            "budget, counted from its end, { extra_tokens = 65536, learning_rate = 1e-3 } after "
+            "it; or a list of these."),
         Bool("carry_optimizer", "true",
              "Keeps the optimizer's moments when quantization starts in the middle.")}},
   };
@@ -256,11 +261,12 @@ std::vector<SectionSpec> OtherSections() {
         Text("full_precision", "\"\"",
              "Law of the full-precision loss that is taken off laws of the loss when the target is "
              "delta; empty: none."),
-        Choice("loss", "\"log-student-t\"",
-               {"log-huber", "huber", "log-least-squares", "least-squares", "log-student-t",
-                "student-t", "hoffmann"},
-               "What is minimized; \"hoffmann\": log-huber from every start, as Hoffmann et al. and "
-               "Besiroglu et al. fit."),
+        Choice(
+            "loss", "\"log-student-t\"",
+            {"log-huber", "huber", "log-least-squares", "least-squares", "log-student-t",
+             "student-t", "hoffmann"},
+            "What is minimized; \"hoffmann\": log-huber from every start, as Hoffmann et al. and "
+            "Besiroglu et al. fit."),
         Float("huber_delta", "0", 0, std::nullopt,
               "Where Huber's loss turns linear; 0: the loss's own value."),
         Choice(

@@ -77,6 +77,12 @@ absl::StatusOr<std::map<int, RunResult>> Results(const Plan& plan, const Store& 
   return results;
 }
 
+// D and what was trained beyond it.
+double TrainedTokens(const PlannedRun& run) {
+  const double per_step = static_cast<double>(run.tokens) / static_cast<double>(run.steps);
+  return static_cast<double>(run.tokens) + per_step * static_cast<double>(run.extra_steps);
+}
+
 // The losses that a pair is compared by, the run's and its baseline's: of the validation sequences,
 // or of the last steps that both trained in. Forked late, a run may have fewer steps of its own
 // than the window of the smoothed loss wants; both end at the same step.
@@ -241,8 +247,8 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
                                                                : OrMissing(scheme.input_bits));
     if (quantized) {
       number("G", GroupOf(scheme, description));
-      number("qat_fraction",
-             1 - static_cast<double>(run.quantized_from) / static_cast<double>(run.steps));
+      number("qat_fraction", 1 - static_cast<double>(run.quantized_from) /
+                                     static_cast<double>(run.steps + run.extra_steps));
       row.push_back({"granularity", Granularity(scheme)});
       row.push_back({"quantizer", scheme.quantizer});
       if (run.baseline >= 0) row.push_back({"baseline", plan.runs[run.baseline].name});
@@ -254,7 +260,7 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
       number("loss", result.loss);
       number("loss_se", result.loss_se);
       number("train_loss", result.train_loss);
-      number("flops", result.flops_per_token * static_cast<double>(run.tokens));
+      number("flops", result.flops_per_token * TrainedTokens(run));
     } else if (description.block_linears > 0) {
       number("N", static_cast<double>(description.block_linears));
       number("N_total", static_cast<double>(description.total));

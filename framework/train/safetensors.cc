@@ -238,7 +238,8 @@ absl::StatusOr<at::Tensor> SafetensorsFile::Read(const std::string& name) const 
 
 absl::Status WriteSafetensors(const std::filesystem::path& path,
                               const std::vector<NamedTensor>& tensors,
-                              const std::map<std::string, std::string>& metadata) {
+                              const std::map<std::string, std::string>& metadata,
+                              const std::function<at::Tensor(const std::string& name)>& make) {
   nlohmann::json header = nlohmann::json::object();
   if (!metadata.empty()) header[kMetadata] = metadata;
   uint64_t offset = 0;
@@ -259,7 +260,11 @@ absl::Status WriteSafetensors(const std::filesystem::path& path,
   QATLAS_RETURN_IF_ERROR(file->Write(&length, 8));
   QATLAS_RETURN_IF_ERROR(file->Write(text.data(), text.size()));
   for (const NamedTensor& named : tensors) {
-    const at::Tensor tensor = named.tensor.detach().cpu().contiguous();
+    const at::Tensor source = named.tensor.is_meta() ? make(named.name) : named.tensor;
+    QATLAS_CHECK(source.nbytes() == named.tensor.nbytes() &&
+                     source.scalar_type() == named.tensor.scalar_type(),
+                 "a tensor was made otherwise than announced");
+    const at::Tensor tensor = source.detach().cpu().contiguous();
     QATLAS_RETURN_IF_ERROR(file->Write(tensor.const_data_ptr(), tensor.nbytes()));
   }
   return file->Commit();

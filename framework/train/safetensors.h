@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -61,10 +62,12 @@ class SafetensorsFile {
 
 // Writes tensors (any device, any strides) in the order given, atomically and synced. Tensors are
 // copied one at a time. Errors: as IoError() of outcome.h. A dtype that the format lacks, or a name
-// that occurs twice, is a bug and aborts.
+// that occurs twice, is a bug and aborts. A tensor on the meta device is made by `make` when its
+// turn comes, and dropped when it is written.
 absl::Status WriteSafetensors(const std::filesystem::path& path,
                               const std::vector<NamedTensor>& tensors,
-                              const std::map<std::string, std::string>& metadata);
+                              const std::map<std::string, std::string>& metadata,
+                              const std::function<at::Tensor(const std::string& name)>& make = {});
 
 }  // namespace qatlas::train
 

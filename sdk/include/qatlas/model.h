@@ -34,6 +34,9 @@ struct BuildContext {
   at::Device device = at::kCPU;         // at::kMeta: shapes only
   at::ScalarType compute = at::kFloat;  // dtype of activations and matrix products
   int64_t sequence_length = 0;          // longest sequence that will be fed
+  // Linears get their weights later, one by one (QuantizableLinear::MakeWeight), so that a model
+  // whose quantizers free them never holds them all. A builder may make them at once all the same.
+  bool put_off_weights = false;
 };
 
 enum class LossReduction {
@@ -52,8 +55,8 @@ class Model {
   // tokens[t].
   virtual at::Tensor Loss(const at::Tensor& tokens, const at::Tensor& targets,
                           LossReduction reduction) = 0;
-  // All parameters but those of quantizers: the weights of linears are "<linear name>.weight". An
-  // operator that freed its linear's weight takes it off this list.
+  // All parameters but those of quantizers: the weights of linears are "<linear name>.weight". A
+  // weight that an operator freed, or that was put off, is not on this list.
   virtual std::vector<NamedParameter> Parameters() = 0;
   // The quantizable linears in order of execution; the model owns them.
   virtual std::vector<QuantizableLinear*> Linears() = 0;

@@ -78,6 +78,11 @@ struct AttachContext {
   // weight format with a constraint that depends on the input's width (AXE) reads NominalBits()
   // here.
   const Quantizer* other_operand = nullptr;
+  // What the quantizer of the parent segment stores of this weight, as it left it; empty where the
+  // parent's weight was in full precision, and while restoring. It is worked out when called, and
+  // `weight` is then still the parent's master weight, where the parent kept one, or else what its
+  // operator made of it.
+  std::function<absl::StatusOr<Encoded>()> parent;
   uint64_t seed = 0;        // for whatever the instance draws at random; differs from site to site
   int64_t total_steps = 0;  // as StepInfo::total_steps
   SumAcrossRanks sum_across_ranks;
@@ -158,9 +163,13 @@ class LinearOperator : public Attached {
 //   "linear"             it owns the whole linear: AttachLinear is called in place of AttachOperand
 //   "idempotent"         q(q(x)) = q(x)
 //   "stateful"           instances have parameters or buffers
+//   "frees-weight"       its operators do not keep the master weight: the host then makes, hands
+//                        over and frees the weights one linear at a time
 //   "calibration"        Calibration() asks for something
 //   "bits:1.585", "granularity:tensor", "group:32"   labels of observations where no option of that
 //                        name says them; plans read them from the manifest, without LibTorch
+inline constexpr char kFreesWeight[] = "frees-weight";
+
 class Quantizer {
  public:
   static constexpr int kKind = QATLAS_KIND_QUANTIZER;
