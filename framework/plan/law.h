@@ -50,6 +50,7 @@ struct RunNoise {
 
 struct Law {
   std::string name;    // "qat-unified"
+  std::string text;    // of which a LawFactory makes the form again; empty: its name
   std::string source;  // "preset w4a4: Chen et al. 2025, ...", "fits.json", "runs.csv, 80 rows"
   std::shared_ptr<const LawForm> form;
   std::string target;

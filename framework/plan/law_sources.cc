@@ -172,6 +172,7 @@ absl::StatusOr<Law> LawFromPreset(std::shared_ptr<const LawForm> form, const std
   }
   Law law;
   law.name = absl::StrCat(name, ":", preset);
+  law.text = name;
   law.form = form;
   law.target = spec.target;
   law.source = absl::StrCat("published constants: ", found->citation,
