@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/cli/analysis.h"
@@ -51,11 +52,16 @@ void PrintMisfit(const std::string& name, const fit::FitResult& fit) {
 
 void PrintFit(const std::string& name, const fit::FitResult& fit) {
   PrintMisfit(name, fit);
+  const bool identifiable = fit.identifiability.identifiable;
+  if (!identifiable) {
+    std::printf("  NOT IDENTIFIABLE: %s.\n  One of many sets of values that fit as well:\n",
+                fit.identifiability.reason.c_str());
+  }
   for (const fit::Estimate& estimate : fit.estimates) {
     std::string interval;
     if (estimate.fixed) {
       interval = "held";
-    } else if (fit.identifiability.identifiable) {
+    } else if (identifiable) {
       interval = absl::StrCat("95% ", report::ShortNumber(estimate.interval.low), " to ",
                               report::ShortNumber(estimate.interval.high));
     }
@@ -65,10 +71,10 @@ void PrintFit(const std::string& name, const fit::FitResult& fit) {
   }
   std::printf("  %d of %d starts reached this optimum; condition number %s\n", fit.agreeing,
               fit.searched, report::ShortNumber(fit.identifiability.condition, 3).c_str());
-  if (!fit.identifiability.identifiable) {
-    std::printf("  not identifiable: %s\n", fit.identifiability.reason.c_str());
+  for (const std::string& note : fit.notes) {
+    // Said above.
+    if (!absl::StartsWith(note, "Not identifiable")) std::printf("  note: %s\n", note.c_str());
   }
-  for (const std::string& note : fit.notes) std::printf("  note: %s\n", note.c_str());
 }
 
 // What is fitted: the laws of the command line, or the fits of a recipe where it names none.
