@@ -1,5 +1,7 @@
 #include "framework/cli/lab.h"
 
+#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <utility>
 
@@ -11,6 +13,7 @@
 #include "framework/compare/json.h"
 #include "framework/compare/verdict.h"
 #include "framework/fit/procedure.h"
+#include "framework/fit/stats.h"
 #include "framework/observe/load.h"
 #include "framework/plugin/nearest.h"
 #include "qatlas/law.h"
@@ -49,6 +52,33 @@ std::string NoteOnDependence(const compare::Comparison& comparison, const LabSet
   return absl::StrCat(how,
                       "uns that share a trunk or a full-precision pair are not independent, so "
                       "that differences of AICc overstate the evidence.");
+}
+
+// Runs that the best law misses by far: wild ones do not move the default loss, and must be said.
+void NoteOutliers(const compare::Ranked& best, const observe::Table& rows,
+                  std::vector<std::string>* notes) {
+  constexpr double kFar = 10;
+  constexpr size_t kShown = 5;
+  const fit::FitResult& fit = best.fit;
+  const bool log = fit.problem->loss().space == fit::Space::kLog;
+  std::vector<double> misses;
+  for (int64_t i = 0; i < fit.problem->rows(); ++i) {
+    misses.push_back(log ? std::log(fit.problem->target()[i] / fit.prediction[i])
+                         : fit.residual[i]);
+  }
+  const double scale = fit::NormalizedMad(misses);
+  std::vector<std::string> far;
+  for (size_t i = 0; i < misses.size(); ++i) {
+    if (scale > 0 && !(std::abs(misses[i]) <= kFar * scale)) {
+      far.push_back(rows.Where(fit.problem->row(static_cast<int64_t>(i))));
+    }
+  }
+  if (far.empty() || 10 * far.size() > misses.size()) return;
+  const size_t count = far.size();
+  far.resize(std::min(count, kShown));
+  notes->push_back(absl::StrCat(count, count == 1 ? " run lies" : " runs lie", " more than ", kFar,
+                                " robust standard deviations off ", best.name, ": ",
+                                absl::StrJoin(far, ", "), count > kShown ? " and more" : "", "."));
 }
 
 // The full-precision law fitted to the full-precision rows, for forms that predict the loss.
@@ -257,6 +287,9 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
   if (!refused.empty()) {
     for (auto& entry : refused) result.comparison.refused.push_back(std::move(entry));
     compare::Judge(&result.comparison);
+  }
+  if (!result.comparison.ranking.empty()) {
+    NoteOutliers(result.comparison.ranking[0], result.rows, &result.notes);
   }
   result.comparison.notes.push_back(NoteOnDependence(result.comparison, settings));
   return result;

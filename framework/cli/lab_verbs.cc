@@ -153,7 +153,10 @@ void PrintRanking(const compare::Comparison& comparison) {
 void Print(const LabResult& result, bool ranking) {
   const compare::Comparison& comparison = result.comparison;
   PrintNotes(result.notes);
-  PrintNotes(comparison.notes);
+  for (const std::string& note : comparison.notes) {
+    // A fit alone claims no evidence.
+    if (ranking || !absl::EndsWith(note, "overstate the evidence.")) PrintNotes({note});
+  }
   ranking ? PrintRanking(comparison) : PrintFits(comparison);
   for (const auto& [form, why] : comparison.refused) {
     std::printf("%s: not fitted: %s\n", form.c_str(), why.c_str());

@@ -63,8 +63,10 @@ void AddPlanOptions(CLI::App* verb, PlanArguments& arguments, const std::string&
   verb->add_option("--where", arguments.settings.where, "Condition on the table's rows");
   AddFitOptions(verb, arguments.settings);
   AddParameterOptions(verb, arguments.parameters);
-  verb->add_option("--intervals", arguments.intervals, "covariance or bootstrap")
-      ->check(CLI::IsMember({"covariance", "bootstrap"}))
+  verb->add_option("--intervals", arguments.intervals,
+                   "Of fits to --table: covariance, bootstrap, or auto, the covariance where draws "
+                   "from it\ncentre on the fit")
+      ->check(CLI::IsMember({"auto", "covariance", "bootstrap"}))
       ->capture_default_str();
   verb->add_option("--relative-error", arguments.relative_error,
                    "Standard error of published laws as a share of their values, which their paper "

@@ -25,7 +25,7 @@ struct PlanArguments {
   ParameterItems parameters;
   std::string table;
   LabSettings settings;  // of fits to the table: loss, where, noise, stages, search
-  std::string intervals = "covariance";
+  std::string intervals = "auto";
   double relative_error = 0;
   double level = .95;
   bool allow_unidentified = false;

@@ -20,8 +20,9 @@ namespace {
 plan::DrawOptions Draws(const PlanArguments& arguments, size_t index) {
   plan::DrawOptions options;
   options.seed = arguments.seed * 1000 + index;
-  options.kind = arguments.intervals == "bootstrap" ? plan::IntervalKind::kBootstrap
-                                                    : plan::IntervalKind::kCovariance;
+  options.kind = arguments.intervals == "bootstrap"    ? plan::IntervalKind::kBootstrap
+                 : arguments.intervals == "covariance" ? plan::IntervalKind::kCovariance
+                                                       : plan::IntervalKind::kAuto;
   if (options.kind == plan::IntervalKind::kBootstrap) options.count = 500;
   return options;
 }
@@ -126,7 +127,10 @@ absl::Status AddStages(Session& session, const PlanArguments& arguments,
   auto staged = RunStages(session, table, settings);
   if (!staged.ok()) return staged.status();
   for (StagedLaw& law : *staged) {
-    auto made = plan::LawFromFit(law.fit.combined, Draws(arguments, laws->laws.size()));
+    // Both stages were fitted apart: there is no refit of the whole.
+    plan::DrawOptions draws = Draws(arguments, laws->laws.size());
+    draws.kind = plan::IntervalKind::kCovariance;
+    auto made = plan::LawFromFit(law.fit.combined, draws);
     if (!made.ok()) return made.status();
     made->name = law.name;
     made->text = law.text;

@@ -124,6 +124,29 @@ void ReadRows(const json& fit, Law* law, observe::Table* rows) {
   law->noise.known = true;
 }
 
+// Whether draws centre on the fit over the file's rows, as far as these tell points.
+bool CentresOnRows(const Law& law, const observe::Table& rows) {
+  if (law.draws.empty()) return true;
+  std::vector<double> fitted;
+  std::vector<std::vector<double>> predictions(law.draws.size());
+  const size_t step = std::max<size_t>(1, rows.rows() / 64);
+  for (size_t row = 0; row < rows.rows(); row += step) {
+    Point point;
+    for (const std::string& name : rows.names()) {
+      if (rows.FindNumbers(name) != nullptr && std::isfinite(rows.NumberAt(row, name))) {
+        point.numbers[name] = rows.NumberAt(row, name);
+      }
+    }
+    const auto bound = BoundLaw::Create(law, point);
+    if (!bound.ok()) continue;  // categories are not in the file
+    fitted.push_back(bound->Value(-1));
+    for (size_t draw = 0; draw < law.draws.size(); ++draw) {
+      predictions[draw].push_back(bound->Value(static_cast<int>(draw)));
+    }
+  }
+  return OffCentre(fitted, predictions) <= kOffCentre;
+}
+
 absl::StatusOr<Law> ReadLaw(const json& fit, const std::string& file, const std::string& name,
                             const LawFactory& make, const DrawOptions& options,
                             observe::Table* rows) {
@@ -159,6 +182,9 @@ absl::StatusOr<Law> ReadLaw(const json& fit, const std::string& file, const std:
   law.intervals = law.draws.empty()
                       ? "none: the file has no covariance of this fit"
                       : absl::StrCat("from the covariance, ", law.draws.size(), " draws");
+  if (rows != nullptr && !CentresOnRows(law, *rows)) {
+    absl::StrAppend(&law.intervals, kOffCentreNote);
+  }
   return law;
 }
 

@@ -249,6 +249,9 @@ TEST_F(LabVerbs, WildOutliers) {
                                " --target loss --law chinchilla --bootstraps 0 --json");
   ASSERT_EQ(output.code, 0) << output.text;
   EXPECT_NEAR(Value(FirstFit(output.json()), "alpha"), .3478, .05);
+  const Output said = Qatlas("fit " + File("runs.csv") + " --target loss --law chinchilla");
+  EXPECT_THAT(said.text, HasSubstr("2 runs lie more than 10 robust standard deviations off"));
+  EXPECT_THAT(said.text, HasSubstr("runs.csv:7"));
   const Output profile = Qatlas("observations " + File("runs.csv"));
   EXPECT_EQ(profile.code, 0) << profile.text;
   EXPECT_THAT(profile.text, HasSubstr("1e+30")) << "rows that stand apart are listed";

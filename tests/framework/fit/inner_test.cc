@@ -73,7 +73,7 @@ TEST(Inner, EveryInstructionSetGivesTheSameBits) {
 }
 
 TEST(Inner, SumsAgreeWithPlainLoops) {
-  for (const int64_t count : {5, 61}) {
+  for (const int64_t count : {5, 61, 5000}) {
     for (const int m : {1, 4, 5, 9, 21}) {
       const int64_t padded = inner::Padded(count);
       std::vector<double> jacobian(m * padded, 0.0), slope(padded, 0.0), curvature(padded, 0.0);
