@@ -260,6 +260,7 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
   compare_options.alternative_size = settings.alternative_size;
   if (!settings.evidence) {
     compare_options.extrapolated.clear();
+    compare_options.scales.clear();
     compare_options.regions.clear();
     compare_options.nested = compare_options.robustness = false;
     compare_options.ranking_resamples = 0;
