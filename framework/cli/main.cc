@@ -1,6 +1,7 @@
 // qatlas: everything a person types. It links no LibTorch; training happens in qatlas-train.
 #include <csignal>
 #include <cstdlib>
+#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@ int main(int argc, char** argv) {
   using qatlas::cli::Session;
   // A pager that is closed early must not end the program half-way through a file.
   std::signal(SIGPIPE, SIG_IGN);
+  // Where both streams go to one file, notes stand between lines and not inside them.
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
 
   CLI::App app{
       "qatlas measures how quantization-aware training scales: it trains small language models "

@@ -45,9 +45,11 @@ struct CompareOptions {
   std::vector<std::string> together;
   bool bootstrap = true;
   fit::BootstrapOptions resampling;
-  // Rows that agree in these columns are drawn together by the bootstrap (fit::Resampling::kGroups)
-  // where they make at least kLeastGroups groups; else, or where empty, `resampling` stands.
+  // Rows that agree in these columns err together, where they make at least kLeastGroups groups: in
+  // standard errors of differences and, with draw_groups, in the bootstrap, which then draws whole
+  // groups (fit::Resampling::kGroups) in place of what `resampling` says.
   std::vector<std::string> resampled_together;
+  bool draw_groups = true;
   // Expanding windows: trained on runs up to a threshold of each, predicting the rest. "compute" is
   // the column flops where the table has it, else 6 N D.
   std::vector<std::string> extrapolated = {"N", "D", "compute"};

@@ -1,4 +1,4 @@
-// Comparisons as JSON, for reports and other programs. docs/laws.md describes the keys.
+// Comparisons as JSON, for reports and other programs. docs/comparison.md describes the keys.
 #ifndef QATLAS_FRAMEWORK_COMPARE_JSON_H_
 #define QATLAS_FRAMEWORK_COMPARE_JSON_H_
 

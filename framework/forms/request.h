@@ -56,6 +56,10 @@ struct MadeLaw {
   std::string name;
   std::shared_ptr<const LawForm> form;
   std::vector<std::string> assumptions;  // of a formula
+  // Those of the request, as fit::ProblemOptions has them.
+  std::map<std::string, double> fixed;
+  std::map<std::string, std::string> tied;
+  std::map<std::string, std::vector<std::string>> per;
 };
 
 // Creates the form, with `start`, `bounds`, `positive` and `units` of the request in its spec.
@@ -66,6 +70,22 @@ absl::StatusOr<MadeLaw> MakeLaw(
     const LawRequest& request, const plugin::Catalog& catalog, const std::string& target = "",
     const std::vector<std::string>& columns = {},
     const std::map<std::string, std::pair<double, double>>& ranges = {});
+
+// The request as text that LawFromText makes again, in whatever table: a name or sum where that says
+// all, else a table in one line of TOML. `form`: what was made of it, whose parameters tell a
+// formula's symbols apart.
+std::string LawText(const LawRequest& request, const LawForm& form);
+// One law from text as on a command line, or from a table in one line of TOML ("{ use = ... }").
+absl::StatusOr<LawRequest> RequestFromText(const std::string& text, const plugin::Catalog& catalog,
+                                           const std::string& target = "");
+absl::StatusOr<MadeLaw> LawFromText(const std::string& text, const plugin::Catalog& catalog,
+                                    const std::string& target = "");
+
+// The two laws that a sum is of, each with what the request says of its parameters: for fits in two
+// stages. InvalidArgument: the request is no sum; a parameter that neither has, or one that is tied
+// to one of the other law.
+absl::StatusOr<std::pair<LawRequest, LawRequest>> SplitSum(const LawRequest& request,
+                                                           const plugin::Catalog& catalog);
 
 // A list of laws on a command line: split at commas outside of parentheses and brackets.
 std::vector<std::string> SplitLaws(absl::string_view text);

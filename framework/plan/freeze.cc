@@ -92,6 +92,7 @@ json LawJson(const Law& law) {
     parameters[law.parameters[i].name] = fit::Number(law.values[i]);
   }
   return {{"name", law.name},
+          {"law", law.text.empty() ? law.name : law.text},
           {"source", law.source},
           {"formula", law.form->Spec().formula},
           {"parameters", parameters},

@@ -269,6 +269,22 @@ std::vector<SectionSpec> OtherSections() {
             "Besiroglu et al. fit."),
         Float("huber_delta", "0", 0, std::nullopt,
               "Where Huber's loss turns linear; 0: the loss's own value."),
+        Choice("search", "\"own\"",
+               {"own", "projected", "every-start", "lbfgs", "slsqp", "mlsl", "crs2", "isres"},
+               "How the optimum is searched (docs/laws.md); lbfgs to isres are NLopt's."),
+        Bool("stages", "false",
+             "Fits the sum of a law of the loss and one of delta in two stages: the loss on "
+             "full-precision rows, then delta on pairs. The report compares the stages apart."),
+        Choice("intervals", "\"profile\"", {"profile", "covariance"},
+               "Of parameters: profile likelihood, asymmetric; or the covariance."),
+        Bool("sandwich", "false",
+             "Intervals for noise that differs from run to run by an unknown factor (HC3)."),
+        Bool("exact_noise", "false",
+             "The observations' noise is the whole noise: intervals are not scaled by the "
+             "residuals."),
+        Choice("resample", "\"auto\"", {"auto", "groups", "pairs", "residuals"},
+               "What bootstraps draw; \"auto\": groups of one model and seed where there are at "
+               "least five, else pairs."),
         Choice(
             "non_positive", "\"linear\"", {"linear", "drop", "refuse"},
             "Rows of 0 or less under a logarithm: all rows without it, without these, an error."),

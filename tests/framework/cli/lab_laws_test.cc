@@ -64,11 +64,11 @@ TEST_F(LabLaws, WhatIsSaidGoesToTheLawsThatHaveTheParameter) {
   ASSERT_TRUE(laws.ok()) << laws.status();
   const LabLaw& plugin = (*laws)[0];
   const LabLaw& formula = (*laws)[1];
-  EXPECT_EQ(plugin.fixed.at("alpha"), .3);
-  EXPECT_THAT(formula.fixed, IsEmpty());
-  EXPECT_EQ(plugin.tied.at("beta"), "alpha");
-  EXPECT_THAT(formula.per.at("A"), ElementsAre("precision", "seed"));
-  EXPECT_THAT(formula.per.at("E"), IsEmpty());
+  EXPECT_EQ(plugin.law.fixed.at("alpha"), .3);
+  EXPECT_THAT(formula.law.fixed, IsEmpty());
+  EXPECT_EQ(plugin.law.tied.at("beta"), "alpha");
+  EXPECT_THAT(formula.law.per.at("A"), ElementsAre("precision", "seed"));
+  EXPECT_THAT(formula.law.per.at("E"), IsEmpty());
   const LawSpec& spec = plugin.law.form->Spec();
   EXPECT_EQ(spec.parameters[spec.ParameterIndex("B")].starts.size(), 5u);
   const LawSpec& own = formula.law.form->Spec();
