@@ -38,8 +38,26 @@ struct LawRequest : ParameterOverrides {
   std::vector<std::string> parameters;  // of a formula: all else are columns
 };
 
-// Keys of the table, in the order in which documentation lists them, with a line on each.
-const std::vector<std::pair<std::string, std::string>>& LawTableKeys();
+// A key of the table.
+struct LawKey {
+  enum class Kind {
+    kText,
+    kOptions,  // a table of the component's options
+    // Tables by parameter of
+    kNumbers,  // numbers
+    kNames,    // names of parameters
+    kColumns,  // lists of columns, or one
+    kStarts,   // numbers, lists of them, or ranges as text
+    kBounds,   // pairs of numbers
+    kUnits,    // texts
+    kList,     // a list of parameters, or one
+  };
+  std::string name;
+  Kind kind;
+  std::string help;
+};
+// In the order in which documentation lists them.
+const std::vector<LawKey>& LawTableKeys();
 
 // Reads a text or a table. Adds every problem at its place: unknown keys, components, options and,
 // of a formula, parameters with the nearest valid name; wrong types; what cannot be parsed. No

@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/recipe/observations_section.h"
+#include "framework/recipe/parts.h"
 
 namespace qatlas::recipe {
 namespace {
@@ -42,6 +43,10 @@ KeySpec Choice(const char* name, const char* fallback, std::vector<std::string> 
 }
 KeySpec Texts(const char* name, const char* fallback, const char* help) {
   return Key(name, KeyType::kTexts, fallback, help);
+}
+KeySpec Part(KeySpec key) {
+  key.pattern = kPartPattern;
+  return key;
 }
 KeySpec Required(KeySpec key) {
   key.required = true;
@@ -211,7 +216,7 @@ std::vector<SectionSpec> GridSections() {
        {Text("use", nullptr, "The scheme component."),
         Key("rules", KeyType::kRules, nullptr,
             "Rules in place of `use`: tables with sites, use and the quantizer's options."),
-        Text("part", nullptr, part_help)}},
+        Part(Text("part", nullptr, part_help))}},
       {"grid",
        "",
        SectionSpec::Form::kList,
@@ -223,7 +228,7 @@ std::vector<SectionSpec> GridSections() {
         Key("options", KeyType::kOptions, nullptr,
             "Options that vary, each with its list of values; all combinations. A list of such "
             "tables: one after the other."),
-        Texts("parts", "[\"both\"]", part_help),
+        Part(Texts("parts", "[\"both\"]", part_help)),
         Key("qat", KeyType::kStart, "\"scratch\"",
             "Where quantization starts: \"scratch\", \"cooldown\", { fraction = 0.5 } of the "
             "budget, "
@@ -256,11 +261,12 @@ std::vector<SectionSpec> OtherSections() {
         Text("full_precision", "\"\"",
              "Law of the full-precision loss that is taken off laws of the loss when the target is "
              "delta; empty: none."),
-        Choice("loss", "\"log-student-t\"",
-               {"log-huber", "huber", "log-least-squares", "least-squares", "log-student-t",
-                "student-t", "hoffmann"},
-               "What is minimized; \"hoffmann\": log-huber from every start, as Hoffmann et al. and "
-               "Besiroglu et al. fit."),
+        Choice(
+            "loss", "\"log-student-t\"",
+            {"log-huber", "huber", "log-least-squares", "least-squares", "log-student-t",
+             "student-t", "hoffmann"},
+            "What is minimized; \"hoffmann\": log-huber from every start, as Hoffmann et al. and "
+            "Besiroglu et al. fit."),
         Float("huber_delta", "0", 0, std::nullopt,
               "Where Huber's loss turns linear; 0: the loss's own value."),
         Choice(
