@@ -11,9 +11,9 @@
 
 namespace qatlas::forms {
 
-struct ProjectFile {
-  std::string path;  // in the project's folder
-  std::string text;
+struct ProjectFile {  // A file of the project.
+  std::string path;   // in the project's folder
+  std::string text;   // content
 };
 
 // The right side in C++ over the names of covariates and parameters, as LawFormula::Formula has it.

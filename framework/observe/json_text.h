@@ -10,9 +10,9 @@
 
 namespace qatlas::observe {
 
-struct JsonProblem {
-  size_t byte = 0;   // counted from 1
-  std::string what;  // "this is no JSON"
+struct JsonProblem {  // What is wrong, and where.
+  size_t byte = 0;    // counted from 1
+  std::string what;   // "this is no JSON"
 };
 
 // The first bracket that opens a 101st level; nullopt where there is none. Copying, writing and

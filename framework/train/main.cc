@@ -1,11 +1,12 @@
-// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for programs
-// (JSON), standard error for people.
+// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for
+// programs (JSON), standard error for people.
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,8 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "framework/commandline/completion.h"
+#include "framework/commandline/verbs.h"
 #include "framework/plugin/search_path.h"
 #include "framework/train/atomic_file.h"
 #include "framework/train/bench_step.h"
@@ -247,11 +250,30 @@ int Main(int argc, char** argv) {
       ->required();
   bench->add_option("--steps", flags.steps, "Steps to time")->check(CLI::Range(1, 1000000));
   bench->add_option("--device", flags.device, "'cpu' or 'cuda' in place of the segment's");
+  app.name("qatlas-train");
+  std::function<int()> chosen;
+  commandline::ManOptions man;
+  man.version = QATLAS_VERSION;
+  man.date = commandline::ManDate();
+  commandline::AddVerbs(app, man, &chosen);
+  const commandline::ValueKinds values = {{"SPEC", {nullptr, true, false}},
+                                          {"run FOLDER", {nullptr, false, true}},
+                                          {"export FOLDER", {nullptr, false, true}},
+                                          {"export OUT", {nullptr, false, true}},
+                                          {"--plugin-path", {nullptr, false, true}},
+                                          {"completion SHELL", {[] {
+                                             std::vector<commandline::Candidate> shells;
+                                             for (const std::string& shell : commandline::Shells())
+                                               shells.push_back({shell, ""});
+                                             return shells;
+                                           }}}};
+  if (const auto code = commandline::AnswerCompletion(app, argc, argv, values)) return *code;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kExitDone : kExitUserError;
   }
+  if (chosen) return chosen();
   if (run->parsed()) return Run(flags);
   if (serve->parsed()) return ServeMain(flags);
   if (describe->parsed()) return DescribeMain(flags);
