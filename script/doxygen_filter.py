@@ -107,6 +107,8 @@ def main():
                 out += [f"{s}/// {escaped(t)}" for s, t in owner]
             if TYPE.match(names):
                 owner, about = about, []
+            if not block and re.match(r"#define \w+_\(", line):
+                out.append("/// For the macros of this file.")
             # What the language fills in needs no words.
             if FILLED.search(line):
                 line = ""

@@ -249,9 +249,10 @@ TEST(RecipeProblems, OfTrainingModelsAndFits) {
                             "nearest valid name: 'text'")));
   EXPECT_THAT(
       WrongAfterHead(std::string(kGrid) + "[[fit]]\nlaws = ['chinchila']\ntarget = 'd'\n"),
-      ElementsAre(HasSubstr("there is no law 'chinchila'; nearest valid name: 'chinchilla'"),
-                  HasSubstr("'target' is \"d\", which no formula of 'laws' predicts; valid names: 'delta', "
-                            "'loss', 'optimal_fraction'")));
+      ElementsAre(
+          HasSubstr("there is no law 'chinchila'; nearest valid name: 'chinchilla'"),
+          HasSubstr("'target' is \"d\", which no formula of 'laws' predicts; valid names: 'delta', "
+                    "'loss', 'optimal_fraction'")));
   EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[start]\ncheckpoint = 3\n"),
               ElementsAre(HasSubstr("'checkpoint' must be text, not 3")));
   EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[training.groups.clip]\nlr = 3\n"),
