@@ -237,13 +237,15 @@ class Writer {
     }
     Json properties = Json::object();
     for (auto& [name, alternatives] : schemas) {
-      properties[name] = ListOf(AnyOf(std::move(alternatives)), /*empty=*/false);
+      const std::string help = alternatives[0].value("description", "");
+      properties[name] = Described(ListOf(AnyOf(std::move(alternatives)), /*empty=*/false), help);
     }
     return OneOrList(Closed(std::move(properties)), /*empty=*/false);
   }
 
   Json StartSchema() {
-    const Json fraction = {{"type", "number"}, {"minimum", 0}, {"maximum", 1}};
+    const Json fraction = Described({{"type", "number"}, {"minimum", 0}, {"maximum", 1}},
+                                    "Share of the budget that is trained quantized, at its end.");
     return OneOrList(
         {{"anyOf",
           {OneOf({"scratch", "cooldown"}), Closed({{"fraction", fraction}}, {"fraction"})}}},
