@@ -7,6 +7,7 @@
 
 #include "CLI/CLI.hpp"
 #include "framework/cli/session.h"
+#include "framework/cli/shell.h"
 
 int main(int argc, char** argv) {
   using qatlas::cli::Session;
@@ -68,6 +69,12 @@ int main(int argc, char** argv) {
   AddStoreVerbs(app, session);
 #endif
   AddDoctorVerb(app, session);
+  AddShellVerbs(app, session);
+
+  const auto values = qatlas::cli::ShellValues(session, argc, argv);
+  if (const auto code = qatlas::commandline::AnswerCompletion(app, argc, argv, values)) {
+    return *code;
+  }
 
   try {
     app.parse(argc, argv);

@@ -12,11 +12,11 @@
 
 namespace qatlas::fit {
 
-struct Procedure {
-  std::string name;
+struct Procedure {      // A published way to fit.
+  std::string name;     // "hoffmann", ...
   std::string meaning;  // one sentence
-  Loss loss;
-  FitOptions options;
+  Loss loss;            // minimized
+  FitOptions options;   // of the search
 };
 
 // "default"    log-huber; linear parameters in closed form, the starts screened, the best searched.

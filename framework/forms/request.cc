@@ -105,7 +105,7 @@ class Reader {
 
   void ReadTable(const Node& table) {
     std::vector<std::string> keys;
-    for (const auto& [key, help] : LawTableKeys()) keys.push_back(key);
+    for (const LawKey& key : LawTableKeys()) keys.push_back(key.name);
     for (const plugin::Entry& entry : table.table) {
       if (std::find(keys.begin(), keys.end(), entry.key) == keys.end()) {
         problems_.Add(entry.where, absl::StrCat("unknown key '", entry.key, "' in a law",
@@ -270,22 +270,23 @@ class Reader {
 
 }  // namespace
 
-const std::vector<std::pair<std::string, std::string>>& LawTableKeys() {
-  static const auto* keys = new std::vector<std::pair<std::string, std::string>>{
-      {"name", "Names the law in results; default: what `use` or `formula` says."},
-      {"use", "A law form, or the sum of one for the loss and one for delta."},
-      {"formula", "In place of `use`: the law as text."},
-      {"options", "Options of the law form."},
-      {"fixed", "Parameters held at a value; \"eff[W4A4]\" for one category."},
-      {"tied", "Parameters that take the value of another."},
-      {"per",
+const std::vector<LawKey>& LawTableKeys() {
+  using Kind = LawKey::Kind;
+  static const auto* keys = new std::vector<LawKey>{
+      {"name", Kind::kText, "Names the law in results; default: what `use` or `formula` says."},
+      {"use", Kind::kText, "A law form, or the sum of one for the loss and one for delta."},
+      {"formula", Kind::kText, "In place of `use`: the law as text."},
+      {"options", Kind::kOptions, "Options of the law form."},
+      {"fixed", Kind::kNumbers, "Parameters held at a value; \"eff[W4A4]\" for one category."},
+      {"tied", Kind::kNames, "Parameters that take the value of another."},
+      {"per", Kind::kColumns,
        "Columns of which every combination gives a parameter a value of its own; [] one for "
        "all."},
-      {"start", "Start values: a number, a list, or a range such as \"0.1..10\"."},
-      {"bounds", "[low, high] of parameters."},
-      {"positive", "Parameters above 0, searched as logarithms."},
-      {"parameters", "Of a formula: its parameters; all other names are columns."},
-      {"units", "Units of parameters, for reports."}};
+      {"start", Kind::kStarts, "Start values: a number, a list, or a range such as \"0.1..10\"."},
+      {"bounds", Kind::kBounds, "[low, high] of parameters."},
+      {"positive", Kind::kList, "Parameters above 0, searched as logarithms."},
+      {"parameters", Kind::kList, "Of a formula: its parameters; all other names are columns."},
+      {"units", Kind::kUnits, "Units of parameters, for reports."}};
   return *keys;
 }
 

@@ -12,6 +12,7 @@
 #include <absl/strings/str_join.h>
 #include <qatlas/check.h>
 
+#include "framework/observe/json_text.h"
 #include "framework/observe/names.h"
 
 namespace qatlas::plan {
@@ -206,8 +207,8 @@ std::string ArxivNumber(const std::string& citation) {
 
 absl::StatusOr<LawFile> LawsFromJson(const std::string& text, const std::string& file,
                                      const LawFactory& make, const DrawOptions& options) {
-  const json root = json::parse(text, nullptr, false);
-  if (root.is_discarded()) return Wrong(file, "this is no JSON");
+  json root;
+  if (const auto problem = observe::ParseJson(text, &root)) return Wrong(file, problem->what);
   if (!root.is_object()) return Wrong(file, "this is no object");
   LawFile result;
   const auto ranking = root.find("ranking");

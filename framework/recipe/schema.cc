@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/recipe/observations_section.h"
+#include "framework/recipe/parts.h"
 
 namespace qatlas::recipe {
 namespace {
@@ -42,6 +43,10 @@ KeySpec Choice(const char* name, const char* fallback, std::vector<std::string> 
 }
 KeySpec Texts(const char* name, const char* fallback, const char* help) {
   return Key(name, KeyType::kTexts, fallback, help);
+}
+KeySpec Part(KeySpec key) {
+  key.pattern = kPartPattern;
+  return key;
 }
 KeySpec Required(KeySpec key) {
   key.required = true;
@@ -211,7 +216,7 @@ std::vector<SectionSpec> GridSections() {
        {Text("use", nullptr, "The scheme component."),
         Key("rules", KeyType::kRules, nullptr,
             "Rules in place of `use`: tables with sites, use and the quantizer's options."),
-        Text("part", nullptr, part_help),
+        Part(Text("part", nullptr, part_help)),
         Text("after", nullptr,
              "Another scheme, which quantizes without training where this one starts; this one "
              "takes over from it."),
@@ -228,7 +233,7 @@ std::vector<SectionSpec> GridSections() {
         Key("options", KeyType::kOptions, nullptr,
             "Options that vary, each with its list of values; all combinations. A list of such "
             "tables: one after the other."),
-        Texts("parts", "[\"both\"]", part_help),
+        Part(Texts("parts", "[\"both\"]", part_help)),
         Key("qat", KeyType::kStart, "\"scratch\"",
             "Where quantization starts: \"scratch\", \"cooldown\", { fraction = 0.5 } of the "
             "budget, counted from its end, { extra_tokens = 65536, learning_rate = 1e-3 } after "

@@ -86,4 +86,18 @@ function(qatlas_add_bench folder)
     qatlas_use_torch(${name})
   endif()
 endfunction()
+# qatlas_add_shell_files(PROGRAM): has the program write its man pages and its completion in bash, zsh and fish to where an
+# install has them.
+function(qatlas_add_shell_files program)
+  set(share "${PROJECT_BINARY_DIR}/share")
+  set(folders bash-completion/completions zsh/site-functions fish/vendor_completions.d man/man1)
+  list(TRANSFORM folders PREPEND "${share}/")
+  add_custom_command(TARGET ${program} POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${folders}
+    COMMAND ${program} completion bash --output "${share}/bash-completion/completions/${program}"
+    COMMAND ${program} completion zsh --output "${share}/zsh/site-functions/_${program}"
+    COMMAND ${program} completion fish --output "${share}/fish/vendor_completions.d/${program}.fish"
+    COMMAND ${program} man --output "${share}/man/man1"
+    COMMENT "Completion and man pages of ${program}" VERBATIM)
+endfunction()
 include(GoogleTest)

@@ -33,10 +33,12 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"plugins/schemes", {"sdk"}},
       {"plugins/quantizers", {"sdk", "sdk-torch", "kernels", "kernels-torch", "torch"}},
       {"plugins/models", {"sdk", "sdk-torch", "kernels", "kernels-torch", "torch"}},
+      {"framework/commandline", {}},
       {"framework/observe", {"sdk"}},
       {"framework/plugin", {"sdk"}},
       {"framework/recipe", {"sdk", "framework/plugin", "framework/forms"}},
       {"framework/data", {"sdk"}},
+      {"framework/safetensors", {"sdk"}},
       {"framework/decompose", {"sdk", "framework/observe"}},
       {"framework/forms", {"sdk", "framework/plugin", "framework/observe"}},
       {"framework/fit", {"sdk", "framework/plugin", "framework/observe", "framework/forms"}},
@@ -52,12 +54,12 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
        {"sdk", "framework/plugin", "framework/observe", "framework/recipe", "framework/data"}},
       {"framework/train",
        {"sdk", "sdk-torch", "kernels", "kernels-torch", "torch", "framework/plugin",
-        "framework/recipe", "framework/data"}},
+         "framework/recipe", "framework/data", "framework/safetensors", "framework/commandline"}},
       {"framework/launch", {}},
       {"framework/cli",
        {"sdk", "framework/plugin", "framework/observe", "framework/recipe", "framework/data",
         "framework/decompose", "framework/forms", "framework/fit", "framework/compare",
-        "framework/plan", "framework/report", "framework/runs"}},
+        "framework/plan", "framework/report", "framework/runs", "framework/commandline"}},
   };
   return *allowed;
 }

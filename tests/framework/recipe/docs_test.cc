@@ -41,8 +41,9 @@ TEST(Docs, TablesAreThoseOfTheSchema) {
 
 TEST(Docs, ListTheKeysOfALaw) {
   const std::string text = ReadFile(DocsFile());
-  for (const auto& [key, help] : forms::LawTableKeys()) {
-    EXPECT_NE(text.find(absl::StrCat("| `", key, "` | ", help, " |\n")), std::string::npos) << key;
+  for (const forms::LawKey& key : forms::LawTableKeys()) {
+    EXPECT_NE(text.find(absl::StrCat("| `", key.name, "` | ", key.help, " |\n")), std::string::npos)
+        << key.name;
   }
 }
 
