@@ -230,6 +230,9 @@ TEST(RecipeProblems, OfTrainingModelsAndFits) {
                                     "sequences of a step of [model.a]")));
   EXPECT_THAT(WrongAfterHead(kGrid, {"model.a.vocabulary=16"}),
               ElementsAre(HasSubstr("'vocabulary' is 16, but the data has 32 token ids")));
+  // The data's default would contradict the model too, but the mistake is one.
+  EXPECT_THAT(WrongAfterHead(kGrid, {"data.vocabulary=1", "model.a.vocabulary=16"}),
+              ElementsAre(HasSubstr("'vocabulary' is 1; it must be at least 2")));
   EXPECT_THAT(WrongAfterHead(kGrid, {"training.warmup_steps=3"}),
               ElementsAre(HasSubstr("'warmup_steps' and 'warmup_tokens' are both given")));
   EXPECT_THAT(
@@ -249,9 +252,10 @@ TEST(RecipeProblems, OfTrainingModelsAndFits) {
                             "nearest valid name: 'text'")));
   EXPECT_THAT(
       WrongAfterHead(std::string(kGrid) + "[[fit]]\nlaws = ['chinchila']\ntarget = 'd'\n"),
-      ElementsAre(HasSubstr("there is no law 'chinchila'; nearest valid name: 'chinchilla'"),
-                  HasSubstr("'target' is \"d\", which no formula of 'laws' predicts; valid names: 'delta', "
-                            "'loss', 'optimal_fraction'")));
+      ElementsAre(
+          HasSubstr("there is no law 'chinchila'; nearest valid name: 'chinchilla'"),
+          HasSubstr("'target' is \"d\", which no formula of 'laws' predicts; valid names: 'delta', "
+                    "'loss', 'optimal_fraction'")));
   EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[start]\ncheckpoint = 3\n"),
               ElementsAre(HasSubstr("'checkpoint' must be text, not 3")));
   EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[training.groups.clip]\nlr = 3\n"),
