@@ -85,7 +85,7 @@ std::vector<Influence> LeaveEachOut(const Examined& examined, std::vector<std::s
         Influence& influence = result[k];
         influence.row = rows[k];
         const observe::Table& table = *examined.table;
-        influence.where = table.TextAt(rows[k], "run");
+        influence.where = std::string(table.TextAt(rows[k], "run"));
         if (influence.where.empty()) influence.where = table.Where(rows[k]);
         std::vector<double> aicc;
         for (const Ranked& form : ranking) {

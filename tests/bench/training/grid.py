@@ -133,9 +133,19 @@ def measure(program, arguments):
 
 
 def summary(parts):
-    """Sums over the parts of the programs that are complete, and their ratios once all are."""
-    seconds = {program: sum(by_part.values()) for program, by_part in parts.items()
-               if "all" in by_part or len(by_part) == len(SIZES) * len(SEEDS)}
+    """Sums over the parts of the programs that are complete, and their ratios once all are.
+
+    The seeds are the same work: where one alone was measured, it counts for all.
+    """
+    seconds = {}
+    for program, by_part in parts.items():
+        by_size = {}
+        for part, value in by_part.items():
+            by_size.setdefault(part.split(",")[0], []).append(value)
+        if set(by_size) == {"all"}:
+            seconds[program] = by_part["all"]
+        elif set(by_size) == set(SIZES):
+            seconds[program] = sum(len(SEEDS) * sum(values) / len(values) for values in by_size.values())
     result = {"seconds": seconds}
     if set(seconds) == set(PROGRAMS):
         packed, one, shared, unshared = (seconds[program] for program in PROGRAMS)
