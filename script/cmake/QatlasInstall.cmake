@@ -30,6 +30,11 @@ install(DIRECTORY kernels/include/qatlas/kernels DESTINATION include/qatlas)
 install(TARGETS qatlas_sdk EXPORT QatlasTargets)
 install(TARGETS qatlas_kernels EXPORT QatlasTargets ARCHIVE DESTINATION lib)
 set_target_properties(qatlas_sdk PROPERTIES EXPORT_NAME sdk)
+# The conformance kit.
+install(TARGETS qatlas_conformance EXPORT QatlasTargets ARCHIVE DESTINATION lib)
+if(QATLAS_TRAINING)
+  install(TARGETS qatlas_conformance_torch EXPORT QatlasTargets ARCHIVE DESTINATION lib)
+endif()
 install(EXPORT QatlasTargets NAMESPACE qatlas:: DESTINATION lib/cmake/Qatlas)
 
 # The component `laboratory`: the law laboratory as libraries, with the headers of their rooms.

@@ -86,6 +86,9 @@ std::string RoomOfFile(const fs::path& relative) {
   if (absl::StartsWith(path, "sdk/include/qatlas/")) {
     return kTorchHeaders.count(relative.filename().string()) ? "sdk-torch" : "sdk";
   }
+  if (absl::StartsWith(path, "sdk/conformance/")) {
+    return absl::StrContains(path, "/torch/") ? "sdk-torch" : "sdk";
+  }
   if (absl::StartsWith(path, "kernels/")) {
     return absl::StrContains(path, "/kernels/torch/") ? "kernels-torch" : "kernels";
   }
@@ -97,7 +100,7 @@ std::string RoomOfFile(const fs::path& relative) {
 
 std::vector<fs::path> SourceFiles() {
   std::vector<fs::path> files;
-  for (const char* top : {"sdk/include", "kernels", "plugins", "framework"}) {
+  for (const char* top : {"sdk/include", "sdk/conformance", "kernels", "plugins", "framework"}) {
     for (const auto& entry : fs::recursive_directory_iterator(kSource / top)) {
       const std::string extension = entry.path().extension().string();
       if (extension == ".h" || extension == ".cc" || extension == ".cu" || extension == ".inc") {

@@ -164,4 +164,13 @@ void IntOperand::AfterStep(const StepInfo&) {
   gamma_.clamp_min_(kClipFloor);
 }
 
+Claims IntOperand::Claimed() const {
+  Claims claims;
+  claims.region = config_.format.ScaleRegion();
+  claims.group = config_.format.group;
+  claims.gradient = gamma_.defined() ? InputGradient::kCode : InputGradient::kEverywhere;
+  claims.nearest = true;
+  return claims;
+}
+
 }  // namespace qatlas::int_quantizer

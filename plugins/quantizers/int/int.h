@@ -67,6 +67,7 @@ class IntOperand final : public OperandQuantizer {
   double BitsPerElement(int64_t rows, int64_t features) const override;
   std::vector<NamedParameter> Parameters() override;
   void AfterStep(const StepInfo& step) override;
+  Claims Claimed() const override;
 
  private:
   // One gamma for each group of a weight, or for each group index of an input.

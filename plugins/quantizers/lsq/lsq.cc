@@ -179,4 +179,12 @@ absl::Status LsqOperand::AfterRestore() {
   return absl::DataLossError("restored steps of lsq are not all positive and finite");
 }
 
+Claims LsqOperand::Claimed() const {
+  Claims claims;
+  claims.region = Region::kElement;  // the steps are parameters
+  claims.gradient = InputGradient::kValue;
+  claims.nearest = true;
+  return claims;
+}
+
 }  // namespace qatlas::lsq

@@ -73,6 +73,7 @@ class LsqOperand final : public OperandQuantizer {
   std::vector<NamedTensor> Buffers() override;
   void AfterStep(const StepInfo& step) override;
   absl::Status AfterRestore() override;
+  Claims Claimed() const override;
 
   // s, [1 or rows, groups], with its gradient.
   at::Tensor Step() const { return value_ * unit_; }

@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "qatlas/check.h"
+#include "qatlas/claims.h"
 #include "qatlas/tensors.h"
 
 namespace qatlas {
@@ -54,6 +55,12 @@ struct IntFormat {
   // Shape of the scales: {1 or rows, groups}.
   std::vector<int64_t> ScaleShape(int64_t rows, int64_t features) const {
     return {granularity == Granularity::kTensor ? 1 : rows, Groups(features)};
+  }
+
+  // What decides an element's value where scales are computed from the operand itself.
+  Region ScaleRegion() const {
+    if (granularity == Granularity::kTensor) return Region::kTensor;
+    return granularity == Granularity::kChannel ? Region::kRow : Region::kGroup;
   }
 
   // The group must divide the features unless a short last group is allowed: nothing is padded

@@ -25,6 +25,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "qatlas/abi.h"
+#include "qatlas/claims.h"
 #include "qatlas/component.h"
 #include "qatlas/tensors.h"
 
@@ -111,6 +112,8 @@ class Attached {
   virtual void AfterStep(const StepInfo&) {}
   // Called once after parameters and buffers were restored from a checkpoint.
   virtual absl::Status AfterRestore() { return absl::OkStatus(); }
+  // What the conformance checks hold the instance to. Stating it costs a few lines and finds faults.
+  virtual Claims Claimed() const { return {}; }
 };
 
 // A fake-quantizing map of one operand. The tensor is [..., features] with the reduction dimension
@@ -137,6 +140,10 @@ class LinearOperator : public Attached {
   virtual bool KeepsMasterWeight() const { return true; }
   // The weight that an ordinary linear would need to give the same outputs, [out, in] FP32.
   virtual at::Tensor EffectiveWeight() = 0;
+  // The weight before rounding and clipping, in units of the stored scales, [out, in] FP32: Ŵ = s ·
+  // clip(round(u)). It lets the gradients of trained parameters be checked. Undefined: there is no
+  // such form.
+  virtual at::Tensor UnroundedWeight() { return {}; }
   // As for OperandQuantizer, of the effective weight.
   virtual absl::StatusOr<Encoded> EncodeWeight() = 0;
   virtual absl::StatusOr<at::Tensor> Decode(const Encoded& encoded) = 0;

@@ -1,8 +1,9 @@
-// Conformance checks: what every component of a kind must hold, as named checks that anybody can run.
+// Conformance checks: what every component of a kind must hold, as named checks that anybody can
+// run.
 //
-// A check is a plain function over a component's descriptor, so the same code serves `qatlas plugin check`
-// (every check in a process of its own, with a time limit) and the GoogleTest suite that a plugin's own
-// tests join (gtest.h). It needs the SDK and nothing of the framework.
+// A check is a plain function over a component's descriptor, so the same code serves `qatlas plugin
+// check` (every check in a process of its own, with a time limit) and the GoogleTest suite that a
+// plugin's own tests join (gtest.h). It needs the SDK and nothing of the framework.
 #ifndef QATLAS_CONFORMANCE_CHECK_H_
 #define QATLAS_CONFORMANCE_CHECK_H_
 
@@ -23,11 +24,16 @@ enum class Outcome { kPassed, kWarning, kFailed, kSkipped, kCrashed };
 // "passed", "warning", "failed", "skipped", "crashed".
 inline const char* OutcomeName(Outcome outcome) {
   switch (outcome) {
-    case Outcome::kPassed: return "passed";
-    case Outcome::kWarning: return "warning";
-    case Outcome::kFailed: return "failed";
-    case Outcome::kSkipped: return "skipped";
-    case Outcome::kCrashed: return "crashed";
+    case Outcome::kPassed:
+      return "passed";
+    case Outcome::kWarning:
+      return "warning";
+    case Outcome::kFailed:
+      return "failed";
+    case Outcome::kSkipped:
+      return "skipped";
+    case Outcome::kCrashed:
+      return "crashed";
   }
   return "unknown";
 }
@@ -49,19 +55,20 @@ struct Finding {
   std::vector<Figure> figures;
 };
 
-// What is checked: a component's descriptor, and the library it came from ("" where it is linked into
-// the program that checks).
+// What is checked: a component's descriptor, and the library it came from ("" where it is linked
+// into the program that checks). Checks of a library open it themselves: there `component` is null.
 struct Subject {
   const qatlas_component* component = nullptr;
   std::string library;
+  std::string libtorch;  // version of the LibTorch that this program has loaded; "" where none
 };
 
-// What a running check talks to. Only the first failure's message and input are kept; later ones are
-// counted.
+// What a running check talks to. Only the first failure's message and input are kept; later ones
+// are counted.
 class Probe {
  public:
-  // `trying` is called with every input before it is used, so that a process that dies has said what
-  // with.
+  // `trying` is called with every input before it is used, so that a process that dies has said
+  // what with.
   explicit Probe(uint64_t seed, std::function<void(const std::string&)> trying = {})
       : seed_(seed), trying_(std::move(trying)) {}
 
@@ -110,7 +117,9 @@ struct Check {
 };
 
 // The checks of each kind, in the order in which they are worth reading. Those of laws, schemes and
-// of any component need no LibTorch.
+// of any library and component need no LibTorch; those of quantizers and models stand in
+// qatlas::conformance_torch.
+absl::Span<const Check> LibraryChecks();
 absl::Span<const Check> ComponentChecks();
 absl::Span<const Check> LawChecks();
 absl::Span<const Check> SchemeChecks();

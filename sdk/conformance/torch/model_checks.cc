@@ -1,0 +1,7 @@
+#include "qatlas/conformance/check.h"
+
+namespace qatlas::conformance {
+
+absl::Span<const Check> ModelChecks() { return {}; }
+
+}  // namespace qatlas::conformance
