@@ -12,6 +12,7 @@
 #include "framework/cli/plugin_docs.h"
 #include "framework/cli/session.h"
 #include "framework/plugin/catalog.h"
+#include "framework/plugin/nearest.h"
 
 namespace qatlas::cli {
 namespace {
@@ -46,10 +47,16 @@ nlohmann::json ComponentJson(const plugin::Component& component) {
 
 std::string Range(const plugin::OptionDeclaration& option) {
   if (!option.choices.empty()) return absl::StrJoin(option.choices, " | ");
-  if (option.minimum && option.maximum)
-    return absl::StrCat(*option.minimum, " to ", *option.maximum);
-  if (option.minimum) return absl::StrCat("at least ", *option.minimum);
-  if (option.maximum) return absl::StrCat("at most ", *option.maximum);
+  const auto number = [&option](double value) {
+    // StrCat alone writes 16777216 as 1.67772e+07.
+    return option.type == QATLAS_OPTION_INT ? absl::StrCat(static_cast<int64_t>(value))
+                                            : absl::StrCat(value);
+  };
+  if (option.minimum && option.maximum) {
+    return absl::StrCat(number(*option.minimum), " to ", number(*option.maximum));
+  }
+  if (option.minimum) return absl::StrCat("at least ", number(*option.minimum));
+  if (option.maximum) return absl::StrCat("at most ", number(*option.maximum));
   return plugin::OptionTypeName(option.type);
 }
 
@@ -125,9 +132,8 @@ int Info(Session& session, const std::string& name) {
       for (const std::string& known : (*catalog)->Names(kind)) names.push_back(known);
     }
     std::string message =
-        absl::StrCat("no component '", name,
-                     "'; there are: ", names.empty() ? "none" : absl::StrJoin(names, ", "),
-                     "; searched ", absl::StrJoin((*catalog)->folders(), ", "));
+        absl::StrCat("no component '", name, "'", plugin::NearestHint(name, names), "; searched ",
+                     absl::StrJoin((*catalog)->folders(), ", "));
     for (const plugin::PassedOver& entry : (*catalog)->passed_over()) {
       absl::StrAppend(&message, "\n  passed over ", entry.path, ": ", entry.reason);
     }

@@ -149,7 +149,7 @@ struct Variant {
 // The ranking without one run.
 struct Influence {
   size_t row = 0;              // of the table
-  std::string where;           // the file and line of the run
+  std::string where;           // the run's name; where rows have none, file and line
   std::string first;           // lowest AICc without it
   double gap = 0;              // as in Variant
   double gap_change = 0;       // gap less that of all runs

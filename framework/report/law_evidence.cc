@@ -240,6 +240,7 @@ Figure InfluenceFigure(const std::string& id, const compare::Comparison& compari
                               {"yref", "paper"},
                               {"line", {{"color", "#444444"}, {"width", 1}}}}};
   figure.height = static_cast<int>(80 + 16 * shown);
+  figure.wide = true;  // names of runs are long
   return figure;
 }
 
