@@ -39,6 +39,7 @@ struct CheckArguments {
   bool only_failed = false;
   bool list = false;
   conformance::RunSettings settings;
+  std::vector<std::string> quantizers;  // of the search path; not from the command line
 };
 
 // What is to be checked: libraries, and of those found by a component's name that component alone.
@@ -129,7 +130,9 @@ std::string Include(const Target& target, const std::string& include) {
 
 absl::Status CheckHere(const std::string& library, const std::string& include,
                        const CheckArguments& arguments, CheckView& view) {
-  const conformance::Host host;
+  conformance::Host host;
+  const std::vector<std::string>& quantizers = arguments.quantizers;
+  if (!quantizers.empty()) host.quantizers = &quantizers;
   std::vector<conformance::Case> cases = conformance::ListCases(library, host);
   if (absl::Status status = conformance::Select(include, &cases); !status.ok()) return status;
   for (const conformance::Case& one : cases) {
@@ -211,7 +214,11 @@ absl::Status CheckAll(const Target& target, const CheckArguments& arguments, Che
 #endif
 }
 
-int Check(Session& session, const CheckArguments& arguments) {
+int Check(Session& session, const CheckArguments& given) {
+  CheckArguments arguments = given;
+  if (auto catalog = session.Catalog(); catalog.ok()) {
+    arguments.quantizers = (*catalog)->Names(QATLAS_KIND_QUANTIZER);
+  }
   auto target = FindTarget(session, arguments.subject);
   if (!target.ok()) return session.Fail(kPluginFailure, target.status());
   CheckView::Look look;

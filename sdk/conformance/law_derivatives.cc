@@ -110,9 +110,9 @@ void JacobianOfLaw(const LawForm& law, Probe& probe) {
         const double off = std::abs(given - expected[i].value);
         const double size = std::abs(expected[i].value);
         ++compared;
-        if (expected[i].error < .01 * size) {
+        if (expected[i].error < 1e-3 * size) {
           seen[p] = true;
-          worst = std::max(worst, (off - expected[i].error) / size);
+          worst = std::max(worst, off / size);
         }
         if (off <= expected[i].error + kTolerance * size) continue;
         probe.Trying(Text(spec, theta, chosen[i]));

@@ -109,6 +109,9 @@ double SecondsToOpen(const std::string& library) {
 void LoadTime(const Subject& subject, Probe& probe) {
   // Before it is opened here: each measurement needs a process that has not loaded it.
   if (ThreadCount() != 1) return probe.Skip("the process has threads; it cannot fork");
+  if (dlopen(subject.library.c_str(), RTLD_NOW | RTLD_NOLOAD) != nullptr) {
+    return probe.Skip("this process has opened it already; `qatlas plugin check` measures it");
+  }
   probe.Trying("the time of dlopen(), beside what the program has loaded already");
   double least = -1;
   for (int i = 0; i < kLoads; ++i) {

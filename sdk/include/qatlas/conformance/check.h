@@ -95,7 +95,13 @@ class Probe {
   void Skip(std::string why) {
     if (finding_.outcome == Outcome::kPassed) Record(Outcome::kSkipped, std::move(why));
   }
+  // Of several under one name the largest is kept.
   void Measured(std::string name, double value, std::string unit) {
+    for (Figure& figure : finding_.figures) {
+      if (figure.name != name) continue;
+      if (value > figure.value) figure.value = value;
+      return;
+    }
     finding_.figures.push_back({std::move(name), value, std::move(unit)});
   }
   bool failed() const { return finding_.outcome == Outcome::kFailed; }
