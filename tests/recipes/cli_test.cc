@@ -199,7 +199,7 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
     front.insert(front.end(), back.begin(), back.end());
     return Command(front);
   };
-  const Finished run = RunProgram(with({"run"}));
+  const Finished run = RunProgram(with({"run"}, {"--no-report"}));
   ASSERT_EQ(run.exit_code, 0) << run.output;
   const Finished status = RunProgram(with({"status"}, {"--json"}));
   ASSERT_EQ(status.exit_code, 0) << status.output;
@@ -230,6 +230,9 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
   // Results stay: the report is written again from them.
   const Finished report = RunProgram(with({"report"}));
   EXPECT_EQ(report.exit_code, 0) << report.output;
+  const std::string page =
+      ReadFile(fs::path(store) / "studies" / "smoke" / "report" / "report.html");
+  EXPECT_TRUE(absl::StrContains(page, "id=\"provenance\"")) << "the run left no provenance";
 }
 
 }  // namespace
