@@ -57,7 +57,7 @@ TEST_F(LabVerbs, NamedProcedureSearchesEveryStart) {
   const nlohmann::json json = hoffmann.json();
   EXPECT_EQ(FirstFit(json)["search"]["starts"], 4500);
   EXPECT_EQ(FirstFit(json)["search"]["searched"], 4500);
-  EXPECT_EQ(FirstFit(json)["loss"], "log-huber");
+  EXPECT_EQ(FirstFit(json)["loss"], "log-huber(0.001)");
   const Output plain = Qatlas(fit + "log-huber");
   EXPECT_LT(FirstFit(plain.json())["search"]["searched"].get<int>(), 100);
   EXPECT_NEAR(FirstFit(plain.json())["objective"].get<double>() /
@@ -279,7 +279,7 @@ TEST_F(LabVerbs, RowsWithoutAPair) {
       "s,1e8,1e9,1,fp,fp,,,3.0\ns,1e8,1e9,1,w4,W4A4,4,32,3.2\ns,1e8,2e9,1,w4,W4A4,4,32,3.1\n");
   const Output output = Qatlas("fit " + runs + " --law qat-unified");
   EXPECT_EQ(output.code, 3) << output.text;
-  EXPECT_THAT(output.text, HasSubstr("without a delta"));
+  EXPECT_THAT(output.text, HasSubstr("1 row has no full-precision pair"));
   const Output profile = Qatlas("observations " + runs);
   EXPECT_THAT(profile.text, HasSubstr("runs.csv:4")) << "the row and why it has none";
 }
