@@ -204,8 +204,7 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
     return known;
   }
 
-  if (options->non_positive == fit::NonPositive::kDrop &&
-      options->loss.space == fit::Space::kLog) {
+  if (options->non_positive == fit::NonPositive::kDrop && options->loss.space == fit::Space::kLog) {
     int64_t dropped = 0;
     for (size_t row = 0; row < result.rows.rows(); ++row) {
       dropped += result.rows.NumberAt(row, settings.target) <= 0 ? 1 : 0;

@@ -256,11 +256,12 @@ std::vector<SectionSpec> OtherSections() {
         Text("full_precision", "\"\"",
              "Law of the full-precision loss that is taken off laws of the loss when the target is "
              "delta; empty: none."),
-        Choice("loss", "\"log-student-t\"",
-               {"log-huber", "huber", "log-least-squares", "least-squares", "log-student-t",
-                "student-t", "hoffmann"},
-               "What is minimized; \"hoffmann\": log-huber from every start, as Hoffmann et al. and "
-               "Besiroglu et al. fit."),
+        Choice(
+            "loss", "\"log-student-t\"",
+            {"log-huber", "huber", "log-least-squares", "least-squares", "log-student-t",
+             "student-t", "hoffmann"},
+            "What is minimized; \"hoffmann\": log-huber from every start, as Hoffmann et al. and "
+            "Besiroglu et al. fit."),
         Float("huber_delta", "0", 0, std::nullopt,
               "Where Huber's loss turns linear; 0: the loss's own value."),
         Choice("search", "\"own\"",
