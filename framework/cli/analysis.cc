@@ -154,8 +154,7 @@ absl::StatusOr<fs::path> Analyze(Session& session, AnalysisInputs inputs, const 
                                         " was not made: ", std::string(result.status().message())));
       continue;
     }
-    if (absl::Status status =
-            WriteJson(folder / (settings.name + ".json"), ToJson(*result));
+    if (absl::Status status = WriteJson(folder / (settings.name + ".json"), ToJson(*result));
         !status.ok()) {
       return status;
     }

@@ -204,6 +204,19 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
     return known;
   }
 
+  if (options->non_positive == fit::NonPositive::kDrop && options->loss.space == fit::Space::kLog) {
+    int64_t dropped = 0;
+    for (size_t row = 0; row < result.rows.rows(); ++row) {
+      dropped += result.rows.NumberAt(row, settings.target) <= 0 ? 1 : 0;
+    }
+    if (dropped > 0) {
+      result.notes.push_back(absl::StrCat(
+          dropped, dropped == 1 ? " row" : " rows", " with ", settings.target,
+          " of 0 or less were left out, since the loss takes logarithms; that biases the fit "
+          "upwards."));
+    }
+  }
+
   std::vector<compare::Candidate> candidates;
   std::vector<std::pair<std::string, std::string>> refused;
   absl::StatusOr<fit::FitResult> full_precision = absl::NotFoundError("");

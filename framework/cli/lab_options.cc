@@ -69,10 +69,10 @@ void AddFitOptions(CLI::App* verb, LabSettings& settings) {
                  "the residuals");
   verb->add_flag("--sandwich", settings.sandwich,
                  "Intervals for noise that differs from run to run by an unknown factor (HC3)");
-  verb->add_option("--search", settings.search,
-                   absl::StrCat("How the optimum is searched: ",
-                                absl::StrJoin(fit::SearchNames(), ", "),
-                                ";\nlbfgs to isres are NLopt's"))
+  verb->add_option(
+          "--search", settings.search,
+          absl::StrCat("How the optimum is searched: ", absl::StrJoin(fit::SearchNames(), ", "),
+                       ";\nlbfgs to isres are NLopt's"))
       ->capture_default_str();
   verb->add_flag("--stages", settings.stages,
                  "Fit the sum of a law of the loss and one of delta in two stages: the loss on "
@@ -116,8 +116,7 @@ void AddLabOptions(CLI::App* verb, std::vector<std::string>& mapping, LabSetting
       ->capture_default_str();
   verb->add_flag("!--no-evidence", settings.evidence,
                  "Rank only: no extrapolation, nested forms, win map or robustness");
-  verb->add_option("--seed", settings.seed, "Of resamples and folds")
-      ->capture_default_str();
+  verb->add_option("--seed", settings.seed, "Of resamples and folds")->capture_default_str();
 }
 
 }  // namespace qatlas::cli

@@ -194,7 +194,11 @@ int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
       continue;
     }
     auto result = RunLab(session, source->loaded.table, settings);
-    if (!result.ok()) return session.Fail(CodeOf(result.status()), result.status());
+    if (!result.ok()) {
+      // Rows that were left out may be why.
+      if (!session.json) PrintNotes(source->loaded.notes);
+      return session.Fail(CodeOf(result.status()), result.status());
+    }
     nlohmann::ordered_json answer = ToJson(*result);
     // What was read, left out and assumed.
     std::vector<std::string> notes = source->loaded.notes;

@@ -46,8 +46,7 @@ absl::Status AddFile(Session& session, const PlanArguments& arguments, const std
   const std::vector<std::string> asked = LawsOf(arguments.laws);
   size_t taken = 0;
   for (plan::Law& law : read->laws) {
-    const bool named =
-        std::find(asked.begin(), asked.end(), law.name) != asked.end();
+    const bool named = std::find(asked.begin(), asked.end(), law.name) != asked.end();
     if (!asked.empty() && arguments.table.empty() && !named) continue;
     if (!all_ranked && taken > 0 && arguments.laws.empty()) break;
     laws->rows[law.target] = read->rows;
@@ -97,8 +96,8 @@ absl::Status AddFits(Session& session, const PlanArguments& arguments, const obs
   }
   const bool several = result->comparison.ranking.size() > 1;
   if (several && !all_ranked && result->comparison.verdict != compare::Verdict::kDecided) {
-    laws->notes.push_back(absl::StrCat("The runs do not decide between the laws of ", settings.target,
-                                       "; ", result->comparison.ranking[0].name,
+    laws->notes.push_back(absl::StrCat("The runs do not decide between the laws of ",
+                                       settings.target, "; ", result->comparison.ranking[0].name,
                                        " is taken because it ranks first. ",
                                        result->comparison.sentence));
   }
@@ -170,9 +169,10 @@ absl::Status AddTable(Session& session, const PlanArguments& arguments, bool all
   for (const std::string& target : targets) {
     settings.target = target;
     settings.laws = by_target[target];
-    const absl::Status status = settings.stages && target == kTargetLoss
-                                    ? AddStages(session, arguments, *table, settings, laws)
-                                    : AddFits(session, arguments, *table, settings, all_ranked, laws);
+    const absl::Status status =
+        settings.stages && target == kTargetLoss
+            ? AddStages(session, arguments, *table, settings, laws)
+            : AddFits(session, arguments, *table, settings, all_ranked, laws);
     if (!status.ok()) return status;
   }
   laws->provenance["loss"] = settings.loss;

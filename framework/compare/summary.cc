@@ -33,8 +33,9 @@ void AppendExtrapolation(const Comparison& comparison, std::string* text) {
     }
     if (steps.empty()) continue;
     if (!begun) {
-      absl::StrAppend(text, "Extrapolation: relative error on runs up to so many times beyond those "
-                            "fitted\n");
+      absl::StrAppend(text,
+                      "Extrapolation: relative error on runs up to so many times beyond those "
+                      "fitted\n");
     }
     begun = true;
     absl::StrAppendFormat(text, "  %-*s", static_cast<int>(width) + 2,

@@ -42,7 +42,7 @@ std::string Objection(const Comparison& comparison, const VerdictRule& rule, con
     return absl::StrFormat(
         "%s contains it%s and %s (likelihood ratio %.1f, p = %.2g)", other.name, As(*ratio),
         ratio->p > rule.full_level ? "cannot be ruled out, though the runs do not call for it"
-                              : "the runs half call for it",
+                                   : "the runs half call for it",
         ratio->statistic, ratio->p);
   }
   if (std::isfinite(gap) && gap < rule.criterion_gap) {

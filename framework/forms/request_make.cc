@@ -74,9 +74,7 @@ Node AsNode(double value) { return Node::Float(value); }
 Node AsNode(const std::string& value) { return Node::String(value); }
 Node AsNode(const std::vector<std::string>& value) { return TextList(value); }
 Node AsNode(const std::vector<double>& value) { return Numbers(value); }
-Node AsNode(const std::pair<double, double>& value) {
-  return Numbers({value.first, value.second});
-}
+Node AsNode(const std::pair<double, double>& value) { return Numbers({value.first, value.second}); }
 
 template <typename Value>
 void SetTable(const char* key, const std::map<std::string, Value>& values, Node* table) {
@@ -176,7 +174,8 @@ absl::StatusOr<MadeLaw> MakeLaw(const LawRequest& request, const plugin::Catalog
 
 std::string LawText(const LawRequest& request, const LawForm& form) {
   const bool plain = request.empty() && request.fixed.empty() && request.tied.empty() &&
-                     request.per.empty() && request.options.values.empty() && request.formula.empty();
+                     request.per.empty() && request.options.values.empty() &&
+                     request.formula.empty();
   const std::string use = absl::StrJoin(request.use, " + ");
   if (plain && request.name == use) return use;
   Node table = Node::MakeTable();
@@ -235,8 +234,8 @@ absl::StatusOr<std::pair<LawRequest, LawRequest>> SplitSum(const LawRequest& req
   }
   std::pair<LawRequest, LawRequest> split;
   std::vector<std::shared_ptr<const LawForm>> forms;
-  for (const auto& [part, name] : {std::pair{&split.first, request.use[0]},
-                                   std::pair{&split.second, request.use[1]}}) {
+  for (const auto& [part, name] :
+       {std::pair{&split.first, request.use[0]}, std::pair{&split.second, request.use[1]}}) {
     part->name = name;
     part->use = {name};
     auto form = plugin::Create<LawForm>(catalog, name);
@@ -245,12 +244,11 @@ absl::StatusOr<std::pair<LawRequest, LawRequest>> SplitSum(const LawRequest& req
   }
   auto& [base, delta] = split;
   const Splitter splitter(forms[0]->Spec(), forms[1]->Spec());
-  for (const absl::Status& status :
-       {splitter.Divide(request.fixed, &base.fixed, &delta.fixed),
-        splitter.Divide(request.per, &base.per, &delta.per),
-        splitter.Divide(request.start, &base.start, &delta.start),
-        splitter.Divide(request.bounds, &base.bounds, &delta.bounds),
-        splitter.Divide(request.units, &base.units, &delta.units)}) {
+  for (const absl::Status& status : {splitter.Divide(request.fixed, &base.fixed, &delta.fixed),
+                                     splitter.Divide(request.per, &base.per, &delta.per),
+                                     splitter.Divide(request.start, &base.start, &delta.start),
+                                     splitter.Divide(request.bounds, &base.bounds, &delta.bounds),
+                                     splitter.Divide(request.units, &base.units, &delta.units)}) {
     if (!status.ok()) return status;
   }
   for (const std::string& name : request.positive) {

@@ -252,8 +252,7 @@ absl::StatusOr<std::vector<Law>> LawsFromPreset(const plugin::Catalog& catalog,
   std::vector<Law> laws;
   if (catalog.FindDeclaration(QATLAS_KIND_LAW, first) != nullptr) {
     QATLAS_ASSIGN_OR_RETURN(const forms::MadeLaw made, make(first));
-    QATLAS_ASSIGN_OR_RETURN(Law law,
-                            LawFromPreset(made.form, first, second, relative_error, seed));
+    QATLAS_ASSIGN_OR_RETURN(Law law, LawFromPreset(made.form, first, second, relative_error, seed));
     laws.push_back(std::move(law));
     return laws;
   }

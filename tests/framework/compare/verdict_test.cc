@@ -1,6 +1,6 @@
 // How often the verdict names the right form, a wrong one, or none, under the rule and under others
-// near it. docs/comparison.md has the figures; QATLAS_SIMULATIONS sets how many tables a case has, and
-// QATLAS_SEED which ones.
+// near it. docs/comparison.md has the figures; QATLAS_SIMULATIONS sets how many tables a case has,
+// and QATLAS_SEED which ones.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -81,7 +81,8 @@ TEST_P(VerdictTest, IsSeldomWrong) {
   const int simulations = FromEnvironment("QATLAS_SIMULATIONS", 10);
   const int seed = FromEnvironment("QATLAS_SEED", 0);
   for (int s = 0; s < simulations; ++s) {
-    observe::Table table = c.of_delta ? QatRuns("w4a4", 0, 1) : ChinchillaRuns(60, 0, seed + 100 + s);
+    observe::Table table =
+        c.of_delta ? QatRuns("w4a4", 0, 1) : ChinchillaRuns(60, 0, seed + 100 + s);
     Draw(c, seed + 1000 + s, &table);
     auto result = compare::Compare(forms, table, options);
     ASSERT_TRUE(result.ok()) << result.status();

@@ -1,5 +1,5 @@
-// The loops over rows: every instruction set of this machine gives the same bits, and sums agree with
-// plain loops.
+// The loops over rows: every instruction set of this machine gives the same bits, and sums agree
+// with plain loops.
 #include "framework/fit/inner.h"
 
 #include <gtest/gtest.h>

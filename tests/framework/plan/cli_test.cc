@@ -124,12 +124,12 @@ TEST_F(PlanVerbs, TakesFormulasAndSumsAsFitDoes) {
   const auto form = testing::Law("qat-unified");
   testing::AddTarget(&later, *form, testing::Preset(*form, "w4a4"), "delta", .03, 3);
   ASSERT_TRUE(observe::WriteCsv(File("later.csv"), later).ok());
-  const Output score =
-      Qatlas("score " + File("frozen.json") + " " + File("later.csv") + " --json");
+  const Output score = Qatlas("score " + File("frozen.json") + " " + File("later.csv") + " --json");
   ASSERT_EQ(score.code, 0) << score.text;
   EXPECT_TRUE(score.json()["still_first"].is_boolean()) << score.text;
-  const Output design = Qatlas("design N=74M,145M,297M D=10B,20B,50B G=32,128 --preset "
-                               "chen-2025:w4a4 --runs 8 --rival 'delta = k * (log2 G)^h / N^n'");
+  const Output design = Qatlas(
+      "design N=74M,145M,297M D=10B,20B,50B G=32,128 --preset "
+      "chen-2025:w4a4 --runs 8 --rival 'delta = k * (log2 G)^h / N^n'");
   EXPECT_EQ(design.code, 0) << design.text;
 }
 
@@ -148,10 +148,9 @@ TEST_F(PlanVerbs, AnswersFromASumFittedAtOnceAndInStages) {
     return nlohmann::json();
   };
   const auto form = testing::Law("qat-unified");
-  const double truth =
-      fit::Evaluate(*form, testing::Preset(*form, "w4a4"),
-                    fit::Grid({{"N", {600e6}}, {"D", {60e9}}, {"G", {64}}}))
-          .value()[0];
+  const double truth = fit::Evaluate(*form, testing::Preset(*form, "w4a4"),
+                                     fit::Grid({{"N", {600e6}}, {"D", {60e9}}, {"G", {64}}}))
+                           .value()[0];
   EXPECT_NEAR(delta(stages)["value"].get<double>() / truth, 1, .05) << stages.text;
   // Pairs cancel what a run and its baseline share, so that the stages are much surer of δ.
   const auto width = [&](const Output& output) {
