@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return made;
   }();
   // Refits are no reading; without a form there are none.
-  const plan::FormFactory none = [](const std::string& name) {
+  const plan::LawFactory none = [](const std::string& name) {
     return absl::NotFoundError(absl::StrCat("there is no law '", name, "'"));
   };
   const auto score = plan::ScoreFrozen(*frozen, table, none, {});

@@ -13,11 +13,11 @@
 
 namespace qatlas::testing {
 
-inline plan::FormFactory Forms() {
-  return [](const std::string& name) -> absl::StatusOr<std::shared_ptr<const LawForm>> {
+inline plan::LawFactory Forms() {
+  return [](const std::string& name) -> absl::StatusOr<forms::MadeLaw> {
     auto form = plugin::Create<LawForm>(Laws(), name);
     if (!form.ok()) return form.status();
-    return std::shared_ptr<const LawForm>(*std::move(form));
+    return forms::MadeLaw{.name = name, .form = *std::move(form)};
   };
 }
 
