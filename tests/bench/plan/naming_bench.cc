@@ -39,7 +39,10 @@ const Setting& Get(double error) {
   const LawFactory make = [](const std::string& name) -> absl::StatusOr<forms::MadeLaw> {
     auto form = plugin::Create<LawForm>(catalog, name);
     if (!form.ok()) return form.status();
-    return forms::MadeLaw{.name = name, .form = *std::move(form)};
+    forms::MadeLaw law;
+    law.name = name;
+    law.form = *std::move(form);
+    return law;
   };
   slot->own = *LawsFromPreset(catalog, make, "qat-unified:w4a4");
   slot->candidates = *CandidateGrid({{"N", {74.32e6, 144.70e6, 297.27e6, 594.54e6}},

@@ -17,7 +17,10 @@ inline plan::LawFactory Forms() {
   return [](const std::string& name) -> absl::StatusOr<forms::MadeLaw> {
     auto form = plugin::Create<LawForm>(Laws(), name);
     if (!form.ok()) return form.status();
-    return forms::MadeLaw{.name = name, .form = *std::move(form)};
+    forms::MadeLaw law;
+    law.name = name;
+    law.form = *std::move(form);
+    return law;
   };
 }
 
