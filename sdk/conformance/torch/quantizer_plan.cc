@@ -61,6 +61,7 @@ void CheckLabel(const QuantizerCase& one, const char* name, double actual, Probe
 
 void CheckAbilities(const Subject& subject, Probe& probe) {
   const qatlas_component& component = *subject.component;
+  probe.Trying(absl::StrCat("quantizer ", component.name, ", its list of abilities"));
   CheckAbilityNames(component, probe);
   bool state = false, calibration = false;
   ForEachInstance(subject, probe, [&](const QuantizerCase& one, const Instance& instance) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
@@ -55,6 +57,17 @@ TEST(Defects, EveryModelCheckFailsForItsOwn) {
   Judge(ModelDefects(), ModelChecks(), &failed);
   for (const Check& check : ModelChecks()) {
     EXPECT_EQ(failed.count(check.name), 1u) << check.name << " never fails";
+  }
+}
+
+TEST(Documentation, NamesEveryCheckWithItsSentence) {
+  std::ifstream file(QATLAS_TEST_SOURCE "/docs/conformance.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  for (absl::Span<const Check> checks : {QuantizerChecks(), ModelChecks()}) {
+    for (const Check& check : checks) {
+      EXPECT_THAT(text, ::testing::HasSubstr(std::string("| `") + check.name + "` | " +
+                                             check.prose + " |"));
+    }
   }
 }
 
