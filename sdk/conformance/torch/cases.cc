@@ -129,7 +129,7 @@ absl::StatusOr<Instance> AttachFor(const QuantizerCase& one, const at::Tensor& x
 std::vector<QuantizerCase> Cases(const Subject& subject) {
   std::vector<QuantizerCase> cases;
   const qatlas_component& component = *subject.component;
-  for (const Variant& variant : Variants(component)) {
+  for (const Variant& variant : AllVariants(component)) {
     absl::StatusOr<Options> options = CompleteOptions(component, variant.given);
     if (!options.ok()) continue;
     auto made = Create<Quantizer>(component, *options);

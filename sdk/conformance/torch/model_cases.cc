@@ -113,7 +113,7 @@ std::vector<ModelCase> ModelCases(const Subject& subject, uint64_t seed) {
   const std::optional<OptionTable> base = SmallOptions(component, seed);
   if (!base.has_value()) return {};
   std::vector<ModelCase> cases;
-  for (const Variant& variant : Variants(component)) {
+  for (const Variant& variant : AllVariants(component)) {
     OptionTable given = *base;
     bool resized = false;
     for (const auto& [name, value] : variant.given.values) {

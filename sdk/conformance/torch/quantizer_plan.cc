@@ -17,7 +17,7 @@ namespace qatlas::conformance {
 namespace {
 
 constexpr const char* kAbilities[] = {"weight",     "input",    "linear",
-                                      "idempotent", "stateful", "calibration"};
+                                      "idempotent", "stateful", "calibration", kFreesWeight};
 constexpr const char* kLabels[] = {"bits:", "group:", "granularity:"};
 
 void CheckAbilityNames(const qatlas_component& component, Probe& probe) {
@@ -29,7 +29,7 @@ void CheckAbilityNames(const qatlas_component& component, Probe& probe) {
       probe.Fail(
           absl::StrCat("the ability '", *one,
                        "' is unknown; there are weight, input, linear, idempotent, stateful, "
-                       "calibration, bits:<n>, group:<n> and granularity:<name>"));
+                       "calibration, frees-weight, bits:<n>, group:<n> and granularity:<name>"));
     }
   }
 }

@@ -71,7 +71,7 @@ Variant Make(const std::vector<std::pair<const char*, const OptionValue*>>& chan
 
 }  // namespace
 
-std::vector<Variant> Variants(const qatlas_component& component) {
+std::vector<Variant> AllVariants(const qatlas_component& component) {
   std::vector<Others> options;
   for (uint64_t i = 0; i < component.option_count; ++i) {
     options.push_back(OthersOf(component.options[i]));

@@ -21,7 +21,7 @@ struct Variant {
 // implementation cross there. An end beyond `kFarEnd` stands for "as much as you like", and four
 // times or a quarter of the default takes its place.
 inline constexpr double kFarEnd = 1 << 14;
-std::vector<Variant> Variants(const qatlas_component& component);
+std::vector<Variant> AllVariants(const qatlas_component& component);
 
 // Whether the component declares the ability.
 bool Can(const qatlas_component& component, const std::string& ability);

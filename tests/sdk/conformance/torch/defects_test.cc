@@ -11,6 +11,7 @@
 
 #include "qatlas/conformance/check.h"
 #include "qatlas/conformance/suite.h"
+#include "tests/paths.h"
 #include "tests/sdk/conformance/torch/defect.h"
 
 namespace qatlas::conformance::testing {
@@ -61,7 +62,7 @@ TEST(Defects, EveryModelCheckFailsForItsOwn) {
 }
 
 TEST(Documentation, NamesEveryCheckWithItsSentence) {
-  std::ifstream file(QATLAS_TEST_SOURCE "/docs/conformance.md");
+  std::ifstream file(paths::Source() + "/docs/conformance.md");
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   for (absl::Span<const Check> checks : {QuantizerChecks(), ModelChecks()}) {
     for (const Check& check : checks) {

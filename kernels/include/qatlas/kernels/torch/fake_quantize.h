@@ -118,7 +118,7 @@ inline at::Tensor AbsMaxUnit(const at::Tensor& x, double divisor) {
   return at::maximum(low.neg(), high).to(at::kFloat).div_(divisor).reshape({1});
 }
 
-struct Encoded {
+struct Encoded {      // Codes with their scales.
   at::Tensor codes;   // int8, shaped like the input
   at::Tensor scales;  // float32: [rows, groups] under AbsMax
 };
