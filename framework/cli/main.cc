@@ -1,17 +1,21 @@
 // qatlas: everything a person types. It links no LibTorch; training happens in qatlas-train.
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "CLI/CLI.hpp"
 #include "framework/cli/session.h"
+#include "framework/cli/shell.h"
 #include "framework/plugin/nearest.h"
 
 int main(int argc, char** argv) {
   using qatlas::cli::Session;
   // A pager that is closed early must not end the program half-way through a file.
   std::signal(SIGPIPE, SIG_IGN);
+  // Where both streams go to one file, notes stand between lines and not inside them.
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
 
   CLI::App app{
       "qatlas measures how quantization-aware training scales: it trains small language models "
@@ -35,6 +39,14 @@ int main(int argc, char** argv) {
                  "(repeatable)")
       ->type_name("FOLDER")
       ->take_all();
+#ifdef QATLAS_HAS_TRAINING
+  app.add_option_function<std::string>(
+         "--libtorch",
+         [](const std::string& folder) { ::setenv("QATLAS_LIBTORCH", folder.c_str(), 1); },
+         "Folder with lib/libtorch_cpu.so for the training worker; default: QATLAS_LIBTORCH, or "
+         "the torch of the active Python environment")
+      ->type_name("FOLDER");
+#endif
   app.add_flag("--json", session.json, "Answer in JSON, for programs");
   app.fallthrough();
   app.footer(
@@ -59,6 +71,12 @@ int main(int argc, char** argv) {
   AddStoreVerbs(app, session);
 #endif
   AddDoctorVerb(app, session);
+  AddShellVerbs(app, session);
+
+  const auto values = qatlas::cli::ShellValues(session, argc, argv);
+  if (const auto code = qatlas::commandline::AnswerCompletion(app, argc, argv, values)) {
+    return *code;
+  }
 
   try {
     app.parse(argc, argv);

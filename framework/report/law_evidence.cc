@@ -264,6 +264,15 @@ ShownTable NestedTable(const std::string& id, const compare::Comparison& compari
                  {"p", test.on_bound ? test.p_on_bound : test.p},
                  {"on a bound", std::string(test.on_bound ? "yes" : "no")}})
         .IgnoreError();
+    table.shown
+        .Append({{"simpler", test.restricted},
+                 {"inside", test.full},
+                 {"held", test.restriction.empty() ? std::string("–") : test.restriction},
+                 {"degrees", static_cast<double>(test.degrees)},
+                 {"likelihood ratio", ShortNumber(test.statistic, 3)},
+                 {"p", ShortNumber(test.on_bound ? test.p_on_bound : test.p, 2)},
+                 {"on a bound", std::string(test.on_bound ? "yes" : "no")}})
+        .IgnoreError();
   }
   return table;
 }

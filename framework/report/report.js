@@ -59,6 +59,10 @@
     var inner = rows * each + (rows - 1) * gap;
     layout.margin = merge(layout.margin, { t: top });
     layout.height = inner + top + layout.margin.b;
+    // Beside a legend there is no room for the buttons in a narrow figure.
+    if (width < 600 && legendRows(figure, width)) {
+      layout.modebar = merge(layout.modebar, { orientation: "v" });
+    }
     if (!figure.panels.length) { return layout; }
     layout.annotations = (layout.annotations || []).slice();
     var x = layout.xaxis, y = layout.yaxis;

@@ -59,14 +59,10 @@ absl::Status SetIsa(const std::string& isa) {
 }
 
 absl::Status OpenCuda() {
-  Dl_info info = {};
-  // Any symbol of libtorch_cpu.so tells where it lies.
-  const auto symbol = reinterpret_cast<void*>(&at::set_num_threads);
-  if (::dladdr(symbol, &info) == 0 || info.dli_fname == nullptr) {
-    return absl::FailedPreconditionError("cannot tell where LibTorch lies");
-  }
+  const std::string folder = LibTorchFolder();
+  if (folder.empty()) return absl::FailedPreconditionError("cannot tell where LibTorch lies");
   const std::filesystem::path library =
-      std::filesystem::path(info.dli_fname).parent_path() / "libtorch_cuda.so";
+      std::filesystem::path(folder) / "lib" / "libtorch_cuda.so";
   if (::dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat("device 'cuda' needs a LibTorch with CUDA and its libraries: ", ::dlerror()));
@@ -92,6 +88,14 @@ std::string CpuName() {
 }
 
 }  // namespace
+
+std::string LibTorchFolder() {
+  Dl_info info = {};
+  // Any symbol of libtorch_cpu.so tells where it lies.
+  const auto symbol = reinterpret_cast<void*>(&at::set_num_threads);
+  if (::dladdr(symbol, &info) == 0 || info.dli_fname == nullptr) return "";
+  return std::filesystem::path(info.dli_fname).parent_path().parent_path().string();
+}
 
 absl::Status SetUpPlatform(const recipe::Trajectory& trajectory) {
   if (!trajectory.libtorch.empty() && trajectory.libtorch != QATLAS_TORCH_VERSION) {

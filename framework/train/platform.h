@@ -18,6 +18,10 @@ namespace qatlas::train {
 // libtorch_cpu.so first).
 absl::Status SetUpPlatform(const recipe::Trajectory& trajectory);
 
+// The folder whose lib/ holds the libtorch_cpu.so that this process runs with; "" where the linker
+// cannot tell.
+std::string LibTorchFolder();
+
 // FP32 or BF16 GFLOP/s of the fastest of several matrix products, 1024 by 512 by 512, on the device,
 // measured for about `seconds`.
 double MeasureGemm(const std::string& device, const std::string& precision, double seconds);

@@ -46,7 +46,7 @@ TEST(CommandLine, PluginsAreListedAndDescribed) {
 }
 
 TEST(CommandLine, EveryRecipeIsValid) {
-  for (const char* name : {"quickstart", "smoke", "chen2025", "chen2025-mini"}) {
+  for (const char* name : {"quickstart", "smoke", "chen2025", "chen2025-mini", "lr-qat"}) {
     const Finished finished = RunProgram(Command({"recipe", "validate", name}));
     EXPECT_EQ(finished.exit_code, 0) << name << ": " << finished.output;
   }

@@ -84,8 +84,8 @@ qat = "cooldwn"
           "r.toml:35:14: 'tokens' is -5; it must be at least 1",
           "r.toml:36:13: 1 stands twice in 'seeds'",
           "r.toml:37:12: there is no [scheme.v]; nearest valid name: 'w'",
-          "r.toml:38:7: 'qat' is \"cooldwn\"; it must be \"scratch\", \"cooldown\" or { fraction = "
-          "0.5 }; nearest valid name: 'cooldown'"));
+          "r.toml:38:7: 'qat' is \"cooldwn\"; it must be \"scratch\", \"cooldown\", { fraction = "
+          "0.5 } or { extra_tokens = 65536 }; nearest valid name: 'cooldown'"));
 }
 
 TEST(RecipeProblems, OfAnEmptyRecipeAndEmptySections) {
@@ -215,7 +215,18 @@ TEST(RecipeProblems, OfBudgetsAndStarts) {
   EXPECT_THAT(wrong("[1024]", "{ fraction = 1.5 }"),
               ElementsAre(HasSubstr("'fraction' is 1.5; it must be from 0 to 1")));
   EXPECT_THAT(wrong("[1024]", "{ share = 0.5 }"),
-              ElementsAre(HasSubstr("a table with one number")));
+              ElementsAre(HasSubstr("or { extra_tokens = 65536 }, the last with a learning_rate")));
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 640, learning_rate = 1e-3 }"), IsEmpty());
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 63 }"),
+              ElementsAre(HasSubstr("extra_tokens = 63 are less than one step of 64 tokens")));
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 0.5 }"),
+              ElementsAre(HasSubstr("it must be a whole number of at least 1")));
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 640, learning_rate = 0 }"),
+              ElementsAre(HasSubstr("'learning_rate' is 0; it must be above 0")));
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 640, fraction = 0.5 }"),
+              ElementsAre(HasSubstr("'qat' must be")));
+  EXPECT_THAT(wrong("[1024]", "[{ extra_tokens = 640 }, { extra_tokens = 640 }]"),
+              ElementsAre(HasSubstr("stands twice in 'qat'")));
   EXPECT_THAT(wrong("[1024]", "[]"), ElementsAre(HasSubstr("'qat' is an empty list")));
   EXPECT_THAT(wrong("[1024]", "['scratch', { fraction = 1 }]"),
               ElementsAre(HasSubstr("{ fraction = 1 } stands twice in 'qat'")));
