@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "nlohmann/json.hpp"
+#include "tests/paths.h"
 
 namespace qatlas {
 namespace {
@@ -31,7 +32,7 @@ Output RunShell(const std::string& command) {
 }
 
 Output Qatlas(const std::string& arguments) {
-  return RunShell(absl::StrCat("'", QATLAS_TEST_BIN, "/qatlas' ", arguments));
+  return RunShell(absl::StrCat("'", qatlas::paths::Programs(), "/qatlas' ", arguments));
 }
 
 const std::string kLaws = QATLAS_TEST_DEFECTIVE "/law-defective.so";
@@ -62,7 +63,7 @@ TEST(PluginCheck, AFailureSaysWhatWithWhatAndHowAgain) {
   ASSERT_NE(begin, std::string::npos) << output.text;
   const std::string command = output.text.substr(begin, output.text.find('\n', begin) - begin);
   EXPECT_THAT(command, HasSubstr("--seed 7"));
-  const Output again = RunShell(absl::StrCat("'", QATLAS_TEST_BIN, "/'", command));
+  const Output again = RunShell(absl::StrCat("'", qatlas::paths::Programs(), "/'", command));
   EXPECT_EQ(again.code, 4) << again.text;
   EXPECT_THAT(again.text, HasSubstr("1 checks"));
   const size_t but = output.text.find("but  ");

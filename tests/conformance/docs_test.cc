@@ -6,12 +6,13 @@
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
 #include "qatlas/conformance/check.h"
+#include "tests/paths.h"
 
 namespace qatlas::conformance {
 namespace {
 
 TEST(Docs, NameEveryCheck) {
-  std::ifstream in(QATLAS_TEST_SOURCE "/docs/conformance.md");
+  std::ifstream in(paths::Source() + "/docs/conformance.md");
   const std::string page(std::istreambuf_iterator<char>(in), {});
   const std::pair<const char*, absl::Span<const Check>> tables[] = {
       {"library", LibraryChecks()},

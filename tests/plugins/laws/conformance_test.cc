@@ -1,9 +1,10 @@
 // Every law of ours holds what the conformance kit asks of anybody's.
 #include "qatlas/conformance/gtest.h"
 #include "qatlas/law.h"
+#include "tests/paths.h"
 
 #define LAW(suite, name) \
-  QATLAS_CONFORMANCE_PLUGIN(suite, qatlas::LawForm, QATLAS_TEST_PLUGINS "/law-" name ".so")
+  QATLAS_CONFORMANCE_PLUGIN(suite, qatlas::LawForm, qatlas::paths::Plugins() + "/law-" name ".so")
 
 LAW(Chinchilla, "chinchilla");
 LAW(EffectiveParameter, "effective-parameter");
