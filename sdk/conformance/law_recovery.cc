@@ -349,10 +349,12 @@ void RecoversNoisyOfLaw(const LawForm& law, Probe& probe) {
     }
   }
   if (determined == 0) return probe.Skip("0.1% noise leaves no parameter determined");
-  const double freedom = static_cast<double>(fit.rows() - fit.count());
+  const double freedom =
+      std::max(static_cast<double>(fit.rows()) - static_cast<double>(fit.count()), 1.0);
   probe.Measured("worst", worst, "standard errors");
+  // The mean of `freedom` squares of unit variance scatters by sqrt(2 / freedom).
   const double chi = found.cost / freedom;
-  if (!(chi > .6 && chi < 1.5)) {
+  if (!(std::abs(chi - 1) < .1 + 6 * std::sqrt(2 / freedom))) {
     probe.Fail(
         absl::StrFormat("the residuals are %.2f times the noise that was added", std::sqrt(chi)));
   }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "qatlas/conformance/create.h"
+#include "sdk/conformance/torch/threads.h"
 #include "sdk/conformance/torch/variants.h"
 
 namespace qatlas::conformance {
@@ -151,6 +152,7 @@ std::vector<QuantizerCase> Cases(const Subject& subject) {
 
 void ForEachCase(const Subject& subject, Probe& probe,
                  const std::function<void(const QuantizerCase&)>& body) {
+  const ThreadsGuard one_thread(1);
   probe.Trying(absl::StrCat("quantizer ", subject.component->name));
   const std::vector<QuantizerCase> cases = Cases(subject);
   if (cases.empty()) {

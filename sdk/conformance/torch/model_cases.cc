@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "qatlas/conformance/create.h"
+#include "sdk/conformance/torch/threads.h"
 #include "sdk/conformance/torch/values.h"
 #include "sdk/conformance/torch/variants.h"
 
@@ -133,6 +134,7 @@ std::vector<ModelCase> ModelCases(const Subject& subject, uint64_t seed) {
 
 void ForEachModel(const Subject& subject, Probe& probe, Which which,
                   const std::function<void(const ModelCase&)>& body) {
+  const ThreadsGuard one_thread(1);
   probe.Trying(absl::StrCat("model ", subject.component->name));
   const std::vector<ModelCase> cases = ModelCases(subject, probe.seed());
   if (cases.empty()) {

@@ -11,6 +11,7 @@
 #include "ATen/detail/CUDAHooksInterface.h"
 #include "absl/strings/str_cat.h"
 #include "sdk/conformance/torch/cases.h"
+#include "sdk/conformance/torch/threads.h"
 #include "sdk/conformance/torch/values.h"
 
 namespace qatlas::conformance {
@@ -18,17 +19,6 @@ namespace {
 
 // Elements beyond which ATen splits its loops over threads (at::internal::GRAIN_SIZE), twice over.
 constexpr int64_t kManyElements = 2 * 32768;
-
-class ThreadsGuard {
- public:
-  ThreadsGuard() : before_(at::get_num_threads()) {}
-  ~ThreadsGuard() { at::set_num_threads(before_); }
-  ThreadsGuard(const ThreadsGuard&) = delete;
-  ThreadsGuard& operator=(const ThreadsGuard&) = delete;
-
- private:
-  int before_;
-};
 
 // What an instance gives on large tensors from attaching on.
 struct Everything {
@@ -40,7 +30,7 @@ struct Everything {
 
 absl::StatusOr<Everything> RunAll(const QuantizerCase& one, const at::Tensor& weight,
                                   const at::Tensor& x, int threads) {
-  at::set_num_threads(threads);
+  const ThreadsGuard guard(threads);
   QATLAS_ASSIGN_OR_RETURN(const Instance instance, Attach(one, weight));
   Everything all;
   all.state = StateOf(instance);
@@ -162,7 +152,6 @@ void CheckDtypes(const Subject& subject, Probe& probe) {
 }
 
 void CheckDeterministic(const Subject& subject, Probe& probe) {
-  const ThreadsGuard guard;
   ForEachCase(subject, probe, [&](const QuantizerCase& small) {
     QuantizerCase one = small;
     one.in = small.in * std::max<int64_t>(1, 512 / small.in);

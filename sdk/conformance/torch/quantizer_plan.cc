@@ -17,7 +17,7 @@ namespace qatlas::conformance {
 namespace {
 
 constexpr const char* kAbilities[] = {"weight",     "input",    "linear",
-                                      "idempotent", "stateful", "calibration"};
+                                      "idempotent", "stateful", "calibration", kFreesWeight};
 constexpr const char* kLabels[] = {"bits:", "group:", "granularity:"};
 
 void CheckAbilityNames(const qatlas_component& component, Probe& probe) {
@@ -29,7 +29,7 @@ void CheckAbilityNames(const qatlas_component& component, Probe& probe) {
       probe.Fail(
           absl::StrCat("the ability '", *one,
                        "' is unknown; there are weight, input, linear, idempotent, stateful, "
-                       "calibration, bits:<n>, group:<n> and granularity:<name>"));
+                       "calibration, frees-weight, bits:<n>, group:<n> and granularity:<name>"));
     }
   }
 }
@@ -61,6 +61,7 @@ void CheckLabel(const QuantizerCase& one, const char* name, double actual, Probe
 
 void CheckAbilities(const Subject& subject, Probe& probe) {
   const qatlas_component& component = *subject.component;
+  probe.Trying(absl::StrCat("quantizer ", component.name, ", its list of abilities"));
   CheckAbilityNames(component, probe);
   bool state = false, calibration = false;
   ForEachInstance(subject, probe, [&](const QuantizerCase& one, const Instance& instance) {

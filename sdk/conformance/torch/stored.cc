@@ -157,6 +157,11 @@ absl::StatusOr<double> StoredBits(const Encoded& encoded, int64_t elements) {
 
 at::Tensor DistanceToLevels(const at::Tensor& v, const at::Tensor& levels) {
   const int64_t last = levels.numel() - 1;
+  const double low = levels[0].item<double>(), high = levels[last].item<double>();
+  // Consecutive integers need no search.
+  if (low == std::floor(low) && high - low == static_cast<double>(last)) {
+    return (v - v.round().clamp(low, high)).abs();
+  }
   const at::Tensor above = at::searchsorted(levels, v.contiguous());
   const at::Tensor higher = levels.index({above.clamp(0, last)});
   const at::Tensor lower = levels.index({(above - 1).clamp(0, last)});

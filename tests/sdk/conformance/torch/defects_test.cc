@@ -3,12 +3,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string>
 
 #include "qatlas/conformance/check.h"
 #include "qatlas/conformance/suite.h"
+#include "tests/paths.h"
 #include "tests/sdk/conformance/torch/defect.h"
 
 namespace qatlas::conformance::testing {
@@ -55,6 +58,17 @@ TEST(Defects, EveryModelCheckFailsForItsOwn) {
   Judge(ModelDefects(), ModelChecks(), &failed);
   for (const Check& check : ModelChecks()) {
     EXPECT_EQ(failed.count(check.name), 1u) << check.name << " never fails";
+  }
+}
+
+TEST(Documentation, NamesEveryCheckWithItsSentence) {
+  std::ifstream file(paths::Source() + "/docs/conformance.md");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  for (absl::Span<const Check> checks : {QuantizerChecks(), ModelChecks()}) {
+    for (const Check& check : checks) {
+      EXPECT_THAT(text, ::testing::HasSubstr(std::string("| `") + check.name + "` | " +
+                                             check.prose + " |"));
+    }
   }
 }
 

@@ -328,9 +328,7 @@ std::vector<Defect> QuantizerDefects() {
       MakeDefect<QuantizerOf<HidesNan>>("hides-nan", kStateful, {"odd-values"}),
       MakeDefect<QuantizerOf<IgnoresStrides>>("ignores-strides", kStateless, {"odd-shapes"}),
       MakeDefect<QuantizerOf<NeedsTokens>>("needs-tokens", kStateless, {"odd-shapes"}),
-      // The second time it meets another argument.
-      MakeDefect<QuantizerOf<WritesArgument>>("writes-argument", kStateless,
-                                              {"odd-shapes", "deterministic"}),
+      MakeDefect<QuantizerOf<WritesArgument>>("writes-argument", kStateless, {"odd-shapes"}),
       MakeDefect<QuantizerOf<NarrowScales>>("narrow-scales", kStateless, {"dtypes"}),
       MakeDefect<QuantizerOf<CountsThreads>>("counts-threads", kStateless, {"deterministic"}),
       MakeDefect<QuantizerOf<Dithers>>("dithers", kStateless, {"deterministic"}),
