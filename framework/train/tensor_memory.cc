@@ -37,7 +37,7 @@ class Counting : public c10::Allocator {
     return {start, new Block{std::move(data), bytes}, &Free, device};
   }
   // A raw block would need a table of its size; nobody in a training asks for one.
-  c10::DeleterFn raw_deleter() const override { return nullptr; }
+  c10::DeleterFnPtr raw_deleter() const override { return nullptr; }
   void copy_data(void* to, const void* from, size_t count) const override {
     default_copy_data(to, from, count);
   }

@@ -58,7 +58,9 @@ TEST(LrQatFrozen, ACastNeverMovesAValueToAnotherCode) {
       if (storage == Storage::kFixed && bits < 8) {
         EXPECT_LE(far, std::ldexp(1.0, bits - 8)) << bits;
       }
-      if (storage == Storage::kFp32) EXPECT_EQ(far, 0);
+      if (storage == Storage::kFp32) {
+        EXPECT_EQ(far, 0);
+      }
     }
   }
 }
