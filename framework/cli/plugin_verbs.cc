@@ -149,6 +149,7 @@ void AddPluginVerbs(CLI::App& app, Session& session) {
   static std::string name;
   info->add_option("NAME", name, "Name of a component, such as 'int' or 'qat-unified'")->required();
   info->callback([&session] { session.verb = [&session] { return Info(session, name); }; });
+  AddCheckVerb(*plugin, session);
   AddNewVerb(*plugin, session);
 }
 

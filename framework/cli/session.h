@@ -53,7 +53,8 @@ class Session {
 
 // Each adds its verbs to the command line.
 void AddPluginVerbs(CLI::App& app, Session& session);
-void AddNewVerb(CLI::App& plugin, Session& session);  // plugin new
+void AddNewVerb(CLI::App& plugin, Session& session);    // plugin new
+void AddCheckVerb(CLI::App& plugin, Session& session);  // plugin check
 void AddRecipeVerbs(CLI::App& app, Session& session);
 void AddLabVerbs(CLI::App& app, Session& session);  // fit, compare
 void AddReportVerb(CLI::App& app, Session& session);

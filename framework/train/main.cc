@@ -20,6 +20,7 @@
 #include "framework/plugin/search_path.h"
 #include "framework/train/atomic_file.h"
 #include "framework/train/bench_step.h"
+#include "framework/train/check.h"
 #include "framework/train/components.h"
 #include "framework/train/describe.h"
 #include "framework/train/export.h"
@@ -238,6 +239,14 @@ int PrintLibTorch() {
   return kExitDone;
 }
 
+int CheckMain(const CheckRequest& request) {
+  // Not PrintLine(): whoever reads must get every line whole, and a reader that went away ends us.
+  return End(CheckPlugins(request, [](const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  }));
+}
+
 int Main(int argc, char** argv) {
   kernels::KeepFreedMemory();
   if (absl::Status status = CheckLibTorch(); !status.ok()) {
@@ -280,6 +289,15 @@ int Main(int argc, char** argv) {
   bench->add_option("--device", flags.device, "'cpu' or 'cuda' in place of the segment's");
   CLI::App* libtorch =
       app.add_subcommand("libtorch", "Print which LibTorch is used, and who named it, as JSON");
+  CheckRequest request;
+  CLI::App* check = app.add_subcommand(
+      "check",
+      "Run the conformance checks of plugins, a line of JSON each; `qatlas plugin check` does so");
+  check->add_option("LIBRARY", request.libraries, "Shared libraries of plugins")->required();
+  check->add_option("--include", request.include, "Only checks whose name this expression finds");
+  check->add_option("--seed", request.settings.seed, "Decides the random inputs");
+  check->add_option("--time-limit", request.settings.seconds, "Seconds for each check");
+  check->add_flag("--list", request.list, "Name the checks instead of running them");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -289,6 +307,7 @@ int Main(int argc, char** argv) {
   if (run->parsed()) return Run(flags);
   if (serve->parsed()) return ServeMain(flags);
   if (describe->parsed()) return DescribeMain(flags);
+  if (check->parsed()) return CheckMain(request);
   if (export_->parsed()) return ExportMain(flags);
   return BenchMain(flags);
 }

@@ -80,6 +80,17 @@ struct LawParameter {
   std::string only_with = "";
 };
 
+// A figure that follows from published constants: printed in the source, or worked out from them by
+// somebody else than the law's code. The conformance checks compare the law with it.
+struct LawFigure {
+  // Covariates by name; those left out have their `missing` value.
+  std::vector<std::pair<std::string, double>> at;
+  double value = 0;
+  double tolerance = 0;  // half a unit of the last digit given
+  // Where it is not empty the figure is a ratio: the law at `at` divided by the law here.
+  std::vector<std::pair<std::string, double>> over = {};
+};
+
 // Published constants.
 struct LawPreset {
   std::string name;      // "hoffmann-2022"; unique within the form
@@ -87,8 +98,9 @@ struct LawPreset {
   // Values by parameter, natural units. A preset may leave parameters out where nothing was
   // published.
   std::vector<std::pair<std::string, double>> values;
-  bool verified = true;  // false: taken from a summary, not read in the source
-  std::string note;      // what N counts, which precision, which part of the model
+  bool verified = true;                 // false: taken from a summary, not read in the source
+  std::string note;                     // what N counts, which precision, which part of the model
+  std::vector<LawFigure> figures = {};  // none: nothing was published to compare with
 
   // NaN where the preset has no value.
   double Value(absl::string_view parameter) const {

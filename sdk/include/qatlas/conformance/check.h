@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "qatlas/abi.h"
+#include "qatlas/options.h"
 
 namespace qatlas::conformance {
 
@@ -61,6 +63,10 @@ struct Subject {
   const qatlas_component* component = nullptr;
   std::string library;
   std::string libtorch;  // version of the LibTorch that this program has loaded; "" where none
+  // Makes the component and destroys it again (TryFactory<Kind> of create.h).
+  absl::Status (*make)(const qatlas_component& component, const Options& options) = nullptr;
+  // Names of the quantizers that there are, for the rules of schemes; null: not known.
+  const std::vector<std::string>* quantizers = nullptr;
 };
 
 // What a running check talks to. Only the first failure's message and input are kept; later ones
@@ -89,7 +95,13 @@ class Probe {
   void Skip(std::string why) {
     if (finding_.outcome == Outcome::kPassed) Record(Outcome::kSkipped, std::move(why));
   }
+  // Of several under one name the largest is kept.
   void Measured(std::string name, double value, std::string unit) {
+    for (Figure& figure : finding_.figures) {
+      if (figure.name != name) continue;
+      if (value > figure.value) figure.value = value;
+      return;
+    }
     finding_.figures.push_back({std::move(name), value, std::move(unit)});
   }
   bool failed() const { return finding_.outcome == Outcome::kFailed; }

@@ -1,0 +1,19 @@
+// Every law of ours holds what the conformance kit asks of anybody's.
+#include "qatlas/conformance/gtest.h"
+#include "qatlas/law.h"
+
+#define LAW(suite, name) \
+  QATLAS_CONFORMANCE_PLUGIN(suite, qatlas::LawForm, QATLAS_TEST_PLUGINS "/law-" name ".so")
+
+LAW(Chinchilla, "chinchilla");
+LAW(EffectiveParameter, "effective-parameter");
+LAW(FloatingPoint, "floating-point");
+LAW(Fraction, "fraction");
+LAW(Kaplan, "kaplan");
+LAW(MixedPtq, "mixed-ptq");
+LAW(Precision, "precision");
+LAW(Qat, "qat");
+LAW(Quartet, "quartet");
+LAW(Representation, "representation");
+LAW(TwoPhase, "two-phase");
+LAW(Undertrained, "undertrained");
