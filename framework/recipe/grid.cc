@@ -50,68 +50,6 @@ std::vector<const Node*> Elements(const Values& values, const std::string& key, 
   return result;
 }
 
-std::optional<QatStart> ReadStartOfQat(const Node& node, bool carry, Reading* reading) {
-  QatStart start;
-  start.carry_optimizer = carry;
-  if (node.Is(Node::Type::kString)) {
-    if (node.text == "scratch") return QatStart{};
-    if (node.text == "cooldown") {
-      const TrainingSettings& training = reading->recipe.training;
-      if (training.schedule != "wsd" || training.cooldown_fraction == 0) {
-        reading->problems.Add(node.where,
-                              "qat = \"cooldown\" needs training.schedule = \"wsd\" "
-                              "with a cooldown_fraction above 0");
-        return std::nullopt;
-      }
-      start.kind = QatStart::Kind::kCooldown;
-      return start;
-    }
-    reading->problems.Add(node.where,
-                          absl::StrCat("'qat' is ", ToToml(node),
-                                       "; it must be \"scratch\", \"cooldown\" or { fraction = "
-                                       "0.5 }",
-                                       plugin::NearestHint(node.text, {"scratch", "cooldown"})));
-    return std::nullopt;
-  }
-  const Node* fraction = node.Find("fraction");
-  if (fraction == nullptr || node.table.size() != 1 ||
-      !(fraction->Is(Node::Type::kFloat) || fraction->Is(Node::Type::kInt))) {
-    reading->problems.Add(node.where,
-                          "'qat' must be \"scratch\", \"cooldown\" or a table with one number: { "
-                          "fraction = 0.5 }");
-    return std::nullopt;
-  }
-  start.fraction =
-      fraction->Is(Node::Type::kInt) ? static_cast<double>(fraction->integer) : fraction->number;
-  if (!(start.fraction >= 0 && start.fraction <= 1)) {
-    reading->problems.Add(fraction->where, absl::StrCat("'fraction' is ", ToToml(*fraction),
-                                                        "; it must be from 0 to 1"));
-    return std::nullopt;
-  }
-  if (start.fraction == 1) return QatStart{};
-  start.kind = QatStart::Kind::kFraction;
-  return start;
-}
-
-std::vector<QatStart> ReadStarts(const Values& values, Reading* reading) {
-  const Node& qat = values.Get("qat");
-  const bool carry = values.Bool("carry_optimizer");
-  std::vector<QatStart> starts;
-  const plugin::Array list = qat.Is(Node::Type::kArray) ? qat.array : plugin::Array{qat};
-  if (list.empty()) reading->problems.Add(qat.where, "'qat' is an empty list");
-  for (const Node& node : list) {
-    const auto start = ReadStartOfQat(node, carry, reading);
-    if (!start) continue;
-    for (const QatStart& other : starts) {
-      if (other.kind == start->kind && other.fraction == start->fraction) {
-        reading->problems.Add(node.where, absl::StrCat(ToToml(node), " stands twice in 'qat'"));
-      }
-    }
-    starts.push_back(*start);
-  }
-  return starts;
-}
-
 // All combinations of the values of one table of options; the first key varies slowest.
 std::vector<std::vector<VariedOption>> Combinations(const Node& table, Reading* reading) {
   std::vector<std::vector<VariedOption>> result = {{}};
@@ -158,7 +96,8 @@ int AddVariant(SchemeVariant variant, Reading* reading) {
   const std::string rules = CanonicalRules(variant.rules);
   for (size_t i = 1; i < all.size(); ++i) {
     if (all[i].name == variant.name && all[i].part == variant.part &&
-        CanonicalRules(all[i].rules) == rules) {
+        CanonicalRules(all[i].rules) == rules &&
+        CanonicalRules(all[i].after) == CanonicalRules(variant.after)) {
       return static_cast<int>(i);
     }
   }
@@ -211,6 +150,27 @@ std::vector<const Node*> ReadParts(const Values& values, const Grid& grid, Readi
     }
   }
   return parts;
+}
+
+// The rules of the scheme that a scheme starts after, with those of the varied options that it has.
+std::optional<std::vector<ResolvedRule>> ExpandAfter(const SchemeSource& source,
+                                                     const std::vector<VariedOption>& varied,
+                                                     const std::string& part, Reading* reading) {
+  for (const SchemeSource& before : reading->schemes) {
+    if (before.name != source.after) continue;
+    std::vector<VariedOption> own;
+    for (const VariedOption& option : varied) {
+      if (before.Declares(option.first)) own.push_back(option);
+    }
+    const auto rules = ExpandScheme(before, own, reading);
+    if (!rules) return std::nullopt;
+    auto of_part = ApplyPart(*rules, part, reading->catalog);
+    if (of_part.ok()) return *std::move(of_part);
+    reading->problems.Add(source.where, absl::StrCat("part '", part, "' of scheme '", before.name,
+                                                     "': ", of_part.status().message()));
+    return std::nullopt;
+  }
+  return std::nullopt;  // said when the schemes were read
 }
 
 void ReadVariants(const Values& values, const Node& table, Grid* grid, Reading* reading) {
@@ -269,6 +229,12 @@ void ReadVariants(const Values& values, const Node& table, Grid* grid, Reading* 
           continue;
         }
         SchemeVariant variant;
+        if (!source->after.empty()) {
+          auto before = ExpandAfter(*source, varied, part, reading);
+          if (!before) continue;
+          variant.after = *std::move(before);
+        }
+        variant.frozen = source->frozen;
         variant.name = source->name;
         variant.label = Label(*source, varied, part);
         variant.rules = *std::move(of_part);
@@ -306,6 +272,11 @@ void CheckBudget(const Grid& grid, int model, const Node& tokens, Reading* readi
     return;
   }
   for (const QatStart& start : grid.starts) {
+    if (start.kind == QatStart::Kind::kExtra && start.extra_tokens < per_step) {
+      reading->problems.Add(tokens.where,
+                            absl::StrCat(who, "extra_tokens = ", start.extra_tokens,
+                                         " are less than one step of ", per_step, " tokens"));
+    }
     if (start.kind == QatStart::Kind::kFraction && start.fraction > 0 &&
         recipe.QuantizedFrom(start, steps) == steps) {
       reading->problems.Add(tokens.where, absl::StrCat(who, "the fraction ", start.fraction, " of ",
@@ -314,7 +285,7 @@ void CheckBudget(const Grid& grid, int model, const Node& tokens, Reading* readi
   }
 }
 
-using RunKey = std::tuple<int, int, int64_t, uint64_t, int, double, bool>;
+using RunKey = std::tuple<int, int, int64_t, uint64_t, int, double, bool, int64_t, double>;
 RunKey KeyOf(const RunRequest& run) {
   return {run.model,
           run.scheme,
@@ -322,7 +293,9 @@ RunKey KeyOf(const RunRequest& run) {
           run.seed,
           static_cast<int>(run.start.kind),
           run.start.fraction,
-          run.start.carry_optimizer};
+          run.start.carry_optimizer,
+          run.start.extra_tokens,
+          run.start.learning_rate.value_or(0)};
 }
 
 void AddRuns(const Grid& grid, std::set<RunKey>* seen, Reading* reading) {
@@ -386,7 +359,7 @@ void ReadGrids(Reading* reading) {
     for (const Node* node : Elements(values, "seeds", reading)) {
       grid.seeds.push_back(static_cast<uint64_t>(node->integer));
     }
-    grid.starts = ReadStarts(values, reading);
+    grid.starts = ReadQatStarts(values, reading);
     ReadVariants(values, table, &grid, reading);
     for (const int model : grid.models) {
       for (const Node* tokens : grid.tokens) CheckBudget(grid, model, *tokens, reading);

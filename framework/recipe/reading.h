@@ -33,6 +33,11 @@ struct SchemeSource {
   const plugin::ComponentDeclaration* component = nullptr;  // nullptr: written as rules
   OptionTable options;                                      // complete, of the component
   std::vector<Rule> rules;
+  std::string after;  // scheme that quantizes before this one takes over; "": none
+  std::string after_where;
+  std::vector<std::string> frozen;  // optimizer groups, sorted
+  // Whether the component, or a quantizer of the rules, has an option of this name.
+  bool Declares(const std::string& option) const;
   bool good = true;  // false: it had problems, and nothing follows from it
 };
 
@@ -79,6 +84,9 @@ void ReadSchemes(Reading* reading);
 std::optional<std::vector<ResolvedRule>> ExpandScheme(const SchemeSource& source,
                                                       const std::vector<VariedOption>& varied,
                                                       Reading* reading);
+
+// qat_start.cc: a grid's `qat`, with its `carry_optimizer`.
+std::vector<QatStart> ReadQatStarts(const Values& values, Reading* reading);
 
 // grid.cc: [[grid]] into variants and runs.
 void ReadGrids(Reading* reading);

@@ -60,6 +60,9 @@ struct SchemeVariant {
   std::string name;                 // of the recipe's table, such as "w4a4"
   std::string label;                // unique in the recipe, such as "w4a4 group=32"
   std::vector<ResolvedRule> rules;  // empty: full precision ("fp")
+  // The scheme that quantizes, without training, before this one takes over; empty: none.
+  std::vector<ResolvedRule> after;
+  std::vector<std::string> frozen;  // optimizer groups that are not trained, sorted
   std::string part =
       "both";  // "none", "both", "weights", "inputs", "fc2-8bit", "only:<role>", "not:<role>"
   // Labels of the observations; absent where the operand is not quantized.
@@ -69,16 +72,23 @@ struct SchemeVariant {
   std::optional<int64_t> group;  // of the weights, else of the inputs; 0: per channel or per token
   std::optional<int64_t> input_group;  // where it differs from group
   std::string quantizer;               // component names, "int" or "lsq+int"
-  std::string granularity;  // "group", "channel" of weights, "token" of inputs, "channel+token", ...
+  std::string
+      granularity;  // "group", "channel" of weights, "token" of inputs, "channel+token", ...
 };
 
 // Where in a run quantization starts. Full-precision runs have the default value.
 struct QatStart {
-  enum class Kind { kScratch, kCooldown, kFraction };
+  enum class Kind { kScratch, kCooldown, kFraction, kExtra };
   Kind kind = Kind::kScratch;
   // Of D that is trained quantized, under kFraction: in [0, 1); 0 quantizes after training.
   double fraction = 1;
   bool carry_optimizer = true;
+  // Under kExtra: tokens that are trained quantized after all of D, on a schedule of their own, and
+  // its peak where it is not the run's.
+  int64_t extra_tokens = 0;
+  std::optional<double> learning_rate;
+
+  bool operator==(const QatStart&) const = default;
 };
 
 // One run asked for: a model trained on a budget under a scheme and a seed.
@@ -93,13 +103,13 @@ struct RunRequest {
 
 // [[fit]]: what the laboratory does with the observations.
 struct FitSettings {
-  std::string target = "delta";  // "delta", "loss", or the column that a formula predicts
-  std::vector<std::string> laws;           // their names in results
+  std::string target = "delta";   // "delta", "loss", or the column that a formula predicts
+  std::vector<std::string> laws;  // their names in results
   std::vector<forms::LawRequest> requests;  // the same laws, in full
-  std::string loss = "log-student-t";  // see framework/fit
+  std::string loss = "log-student-t";       // see framework/fit
   int bootstraps = 500;
   // Further validated keys: "name", "where", "full_precision", "non_positive", "likelihood",
-  // "seed", "huber_delta".
+  // "seed", "huber_delta", "search", "intervals", "sandwich", "resample", "exact_noise", "stages".
   nlohmann::json extra;
 };
 
@@ -132,10 +142,14 @@ struct ResolvedRecipe {
   // They cover [0, steps) without a gap. Step s of a warm-up of w steps has (s + 1) / (w + 1) of
   // the peak.
   std::vector<SchedulePiece> Schedule(int64_t steps, int64_t tokens_per_step) const;
+  // Steps of training after all of D (QatStart::Kind::kExtra); 0: none.
+  int64_t ExtraSteps(const RunRequest& run) const;
+  // Their schedule: from the peak in a line to training.final_fraction of it.
+  std::vector<SchedulePiece> ExtraSchedule(int64_t steps, int64_t extra) const;
   // Step at which the cooldown starts; `steps` where the schedule has none.
   int64_t CooldownBegin(int64_t steps) const;
-  // First step that is trained quantized: 0 from scratch, CooldownBegin() with the cooldown, and
-  // steps - round(fraction * steps) for a fraction.
+  // First step that is trained quantized: 0 from scratch, CooldownBegin() with the cooldown, steps
+  // - round(fraction * steps) for a fraction, and `steps` for extra tokens.
   int64_t QuantizedFrom(const QatStart& start, int64_t steps) const;
 };
 

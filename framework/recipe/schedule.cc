@@ -64,6 +64,16 @@ int64_t ResolvedRecipe::Steps(const RunRequest& run) const {
   return run.tokens / TokensPerStep(run.model);
 }
 
+int64_t ResolvedRecipe::ExtraSteps(const RunRequest& run) const {
+  return run.start.kind == QatStart::Kind::kExtra
+             ? run.start.extra_tokens / TokensPerStep(run.model)
+             : 0;
+}
+
+std::vector<SchedulePiece> ResolvedRecipe::ExtraSchedule(int64_t steps, int64_t extra) const {
+  return {{SchedulePiece::Shape::kLinear, steps, steps + extra, 1, training.final_fraction}};
+}
+
 int64_t ResolvedRecipe::CooldownBegin(int64_t steps) const {
   if (training.schedule != "wsd") return steps;
   const int64_t cooldown = std::llround(training.cooldown_fraction * static_cast<double>(steps));
@@ -76,6 +86,8 @@ int64_t ResolvedRecipe::QuantizedFrom(const QatStart& start, int64_t steps) cons
       return 0;
     case QatStart::Kind::kCooldown:
       return CooldownBegin(steps);
+    case QatStart::Kind::kExtra:
+      return steps;
     case QatStart::Kind::kFraction:
       return steps - std::clamp<int64_t>(std::llround(start.fraction * static_cast<double>(steps)),
                                          0, steps);

@@ -1,8 +1,11 @@
+#include <algorithm>
+
 #include <qatlas/check.h>
 #include <qatlas/scheme.h>
 #include <qatlas/site.h>
 #include "absl/strings/str_cat.h"
 #include "framework/plugin/loader.h"
+#include "framework/plugin/nearest.h"
 #include "framework/plugin/options.h"
 #include "framework/recipe/parts.h"
 #include "framework/recipe/reading.h"
@@ -101,6 +104,19 @@ void ReadScheme(const plugin::Entry& entry, Reading* reading) {
     const absl::Status status = CheckPart(source.part);
     if (!status.ok()) problems.Add(values.Get("part").where, std::string(status.message()));
   }
+  if (values.Has("after")) {
+    source.after = values.Text("after");
+    source.after_where = values.Get("after").where;
+  }
+  if (values.Has("frozen")) {
+    const std::vector<Node> groups = values.List("frozen");
+    if (groups.empty()) problems.Add(values.Get("frozen").where, "'frozen' is an empty list");
+    for (const Node& group : groups) source.frozen.push_back(group.text);
+    std::sort(source.frozen.begin(), source.frozen.end());
+    if (std::adjacent_find(source.frozen.begin(), source.frozen.end()) != source.frozen.end()) {
+      problems.Add(values.Get("frozen").where, "'frozen' names a group twice");
+    }
+  }
   const bool written = entry.value.Is(Node::Type::kTable) && !entry.value.table.empty();
   if (written && values.Has("use") == values.Has("rules") && problems.size() == before) {
     problems.Add(
@@ -133,6 +149,20 @@ void ReadScheme(const plugin::Entry& entry, Reading* reading) {
   }
   source.good = problems.size() == before;
   reading->schemes.push_back(std::move(source));
+}
+
+// `after` names a scheme that stands on its own feet.
+void CheckAfter(const SchemeSource& source, Reading* reading) {
+  if (source.after.empty()) return;
+  std::vector<std::string> others;
+  for (const SchemeSource& other : reading->schemes) {
+    if (other.name != source.name && other.after.empty()) others.push_back(other.name);
+  }
+  if (std::find(others.begin(), others.end(), source.after) != others.end()) return;
+  reading->problems.Add(
+      source.after_where,
+      absl::StrCat("'after' is '", source.after, "'; it must be another scheme that has no 'after'",
+                   plugin::NearestHint(source.after, others)));
 }
 
 absl::StatusOr<std::vector<SchemeRule>> RulesFrom(
@@ -202,6 +232,15 @@ void ReadSchemes(Reading* reading) {
     return;
   }
   for (const plugin::Entry& entry : schemes->table) ReadScheme(entry, reading);
+  for (const SchemeSource& source : reading->schemes) CheckAfter(source, reading);
+}
+
+bool SchemeSource::Declares(const std::string& option) const {
+  if (component != nullptr && component->FindOption(option) != nullptr) return true;
+  for (const Rule& rule : rules) {
+    if (rule.quantizer != nullptr && rule.quantizer->FindOption(option) != nullptr) return true;
+  }
+  return false;
 }
 
 std::optional<std::vector<ResolvedRule>> ExpandScheme(const SchemeSource& source,

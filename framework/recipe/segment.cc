@@ -82,6 +82,8 @@ std::string Trajectory::Identity() const {
     if (group.learning_rate) canonical.Float("group.learning_rate", *group.learning_rate);
     if (group.weight_decay) canonical.Bool("group.weight_decay", *group.weight_decay);
   }
+  // Only where there are some: what was trained before there were any keeps its identity.
+  for (const std::string& group : frozen) canonical.Text("frozen", group);
   // The seed as text: it may exceed the largest signed number.
   canonical.Text("seed", absl::StrCat(seed))
       .Text("precision", precision)

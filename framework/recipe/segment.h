@@ -82,12 +82,13 @@ struct Trajectory {
   std::vector<SchedulePiece> schedule;
   OptimizerSettings optimizer;
   std::map<std::string, GroupSettings> groups;
-  uint64_t seed = 0;               // of initial values, token order and quantizers
-  std::string precision = "fp32";  // compute dtype: "fp32" or "bf16" ("auto" is resolved before)
-  int threads = 1;                 // of the worker
-  std::string device = "cpu";      // "cpu" or "cuda"
-  std::string isa;                 // "avx512", "avx2", "portable", or the GPU's architecture
-  std::string libtorch;            // its version: matrix products and their sums are LibTorch's
+  std::vector<std::string> frozen;  // optimizer groups that are not trained; sorted
+  uint64_t seed = 0;                // of initial values, token order and quantizers
+  std::string precision = "fp32";   // compute dtype: "fp32" or "bf16" ("auto" is resolved before)
+  int threads = 1;                  // of the worker
+  std::string device = "cpu";       // "cpu" or "cuda"
+  std::string isa;                  // "avx512", "avx2", "portable", or the GPU's architecture
+  std::string libtorch;             // its version: matrix products and their sums are LibTorch's
   // Where the state at `start_step` comes from: "" for initial values; the identity of a parent
   // state; or "file:<sha256>" for a foreign checkpoint.
   std::string start;

@@ -152,6 +152,11 @@ absl::StatusOr<ResolvedRule> RuleFromJson(const json& from) {
   return rule;
 }
 
+absl::StatusOr<std::string> TextFromJson(const json& from) {
+  if (from.is_string()) return from.get<std::string>();
+  return absl::InvalidArgumentError("a list of texts holds something that is no text");
+}
+
 // Takes the value of a StatusOr into `out`, or its status into the reader.
 template <typename T>
 void Take(JsonReader* reader, absl::StatusOr<T> value, T* out) {
@@ -188,26 +193,28 @@ json Trajectory::ToJson() const {
   for (const SchedulePiece& piece : schedule) schedule_json.push_back(PieceToJson(piece));
   json groups_json = json::object();
   for (const auto& [name, group] : groups) groups_json[name] = GroupToJson(group);
-  return {{"model", UseToJson(model)},
-          {"rules", std::move(rules_json)},
-          {"data", data},
-          {"sequence_length", sequence_length},
-          {"batch_sequences", batch_sequences},
-          {"micro_batch_sequences", micro_batch_sequences},
-          {"allow_epochs", allow_epochs},
-          {"peak_learning_rate", peak_learning_rate},
-          {"schedule", std::move(schedule_json)},
-          {"optimizer", OptimizerToJson(optimizer)},
-          {"groups", std::move(groups_json)},
-          {"seed", seed},
-          {"precision", precision},
-          {"threads", threads},
-          {"device", device},
-          {"isa", isa},
-          {"libtorch", libtorch},
-          {"start", start},
-          {"start_step", start_step},
-          {"carry_optimizer", carry_optimizer}};
+  json result = {{"model", UseToJson(model)},
+                 {"rules", std::move(rules_json)},
+                 {"data", data},
+                 {"sequence_length", sequence_length},
+                 {"batch_sequences", batch_sequences},
+                 {"micro_batch_sequences", micro_batch_sequences},
+                 {"allow_epochs", allow_epochs},
+                 {"peak_learning_rate", peak_learning_rate},
+                 {"schedule", std::move(schedule_json)},
+                 {"optimizer", OptimizerToJson(optimizer)},
+                 {"groups", std::move(groups_json)},
+                 {"seed", seed},
+                 {"precision", precision},
+                 {"threads", threads},
+                 {"device", device},
+                 {"isa", isa},
+                 {"libtorch", libtorch},
+                 {"start", start},
+                 {"start_step", start_step},
+                 {"carry_optimizer", carry_optimizer}};
+  if (!frozen.empty()) result["frozen"] = frozen;
+  return result;
 }
 
 absl::StatusOr<Trajectory> Trajectory::FromJson(const json& from) {
@@ -232,6 +239,9 @@ absl::StatusOr<Trajectory> Trajectory::FromJson(const json& from) {
     for (const auto& [name, group] : groups->items()) {
       Take(&reader, GroupFromJson(group, name), &result.groups[name]);
     }
+  }
+  if (reader.OptionalField("frozen") != nullptr) {
+    ReadList(&reader, "frozen", &result.frozen, TextFromJson);
   }
   reader.Read("seed", &result.seed);
   reader.Read("precision", &result.precision);
@@ -277,11 +287,7 @@ absl::StatusOr<SegmentSpec> SegmentSpec::FromJson(const json& from) {
   reader.Read("start_checkpoint", &result.start_checkpoint);
   reader.Read("start_is_foreign", &result.start_is_foreign);
   reader.Read("data_folder", &result.data_folder);
-  ReadList(&reader, "plugin_path", &result.plugin_path,
-           [](const json& path) -> absl::StatusOr<std::string> {
-             if (path.is_string()) return path.get<std::string>();
-             return absl::InvalidArgumentError("'plugin_path' holds something that is no text");
-           });
+  ReadList(&reader, "plugin_path", &result.plugin_path, TextFromJson);
   reader.Read("checkpoint_every_seconds", &result.checkpoint_every_seconds);
   QATLAS_RETURN_IF_ERROR(reader.Finish());
   return result;

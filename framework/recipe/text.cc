@@ -28,6 +28,12 @@ void Options(const OptionTable& options, std::string* out) {
 void Scheme(const SchemeSource& source, std::string* out) {
   absl::StrAppend(out, "\n[scheme.", source.name, "]\n");
   if (!source.part.empty()) Line("part", Node::String(source.part), out);
+  if (!source.after.empty()) Line("after", Node::String(source.after), out);
+  if (!source.frozen.empty()) {
+    plugin::Array groups;
+    for (const std::string& group : source.frozen) groups.push_back(Node::String(group));
+    Line("frozen", Node::MakeArray(std::move(groups), ""), out);
+  }
   if (source.component != nullptr) {
     Line("use", Node::String(source.component->name), out);
     return Options(source.options, out);

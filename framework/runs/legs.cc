@@ -92,7 +92,8 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
   const std::vector<SchedulePiece> pieces = recipe.Schedule(steps, recipe.TokensPerStep(run.model));
   const std::vector<Phase> phases = Phases(recipe, pieces, steps);
 
-  const std::vector<recipe::ResolvedRule>& rules = recipe.schemes[run.scheme].rules;
+  const recipe::SchemeVariant& scheme = recipe.schemes[run.scheme];
+  const std::vector<recipe::ResolvedRule>& rules = scheme.rules;
   int64_t switch_step = 0;
   if (!rules.empty()) {
     if (run.start.kind == QatStart::Kind::kCooldown) {
@@ -116,7 +117,10 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
     leg.end = end;
     recipe::Trajectory& trajectory = leg.trajectory;
     trajectory.model = recipe.models[run.model].use;
-    if (quantized) trajectory.rules = rules;
+    if (quantized) {
+      trajectory.rules = rules;
+      trajectory.frozen = scheme.frozen;
+    }
     trajectory.data = context.data;
     trajectory.sequence_length = training.sequence_length;
     trajectory.batch_sequences = batch;
@@ -145,15 +149,34 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
     leg.identity = trajectory.Identity();
     legs.push_back(std::move(leg));
   };
+  // The first leg under the scheme, behind one without a step under the scheme that it starts
+  // after.
+  auto add_first = [&](const Phase& phase, int64_t begin, int64_t end) {
+    if (!scheme.after.empty()) {
+      add(phase, begin, begin);
+      legs.back().trajectory.rules = scheme.after;
+      legs.back().trajectory.frozen.clear();
+      legs.back().identity = legs.back().trajectory.Identity();
+    }
+    add(phase, begin, end);
+  };
   for (const Phase& phase : phases) {
-    if (!rules.empty() && switch_step > phase.begin && switch_step < phase.end) {
-      add(phase, phase.begin, switch_step);
-      add(phase, switch_step, phase.end);
-    } else {
+    if (rules.empty() || switch_step < phase.begin || switch_step >= phase.end) {
       add(phase, phase.begin, phase.end);
+      continue;
+    }
+    if (switch_step > phase.begin) add(phase, phase.begin, switch_step);
+    add_first(phase, switch_step, phase.end);
+  }
+  if (!rules.empty() && switch_step == steps) {
+    const int64_t extra = recipe.ExtraSteps(run);
+    const Phase tuning = {recipe.ExtraSchedule(steps, extra), steps, steps + extra};
+    add_first(extra > 0 ? tuning : phases.back(), steps, steps + extra);
+    if (extra > 0 && run.start.learning_rate.has_value()) {
+      legs.back().trajectory.peak_learning_rate = *run.start.learning_rate;
+      legs.back().identity = legs.back().trajectory.Identity();
     }
   }
-  if (!rules.empty() && switch_step == steps) add(phases.back(), steps, steps);
   return legs;
 }
 
@@ -171,6 +194,12 @@ std::string RunName(const recipe::ResolvedRecipe& recipe, const recipe::RunReque
         break;
       case QatStart::Kind::kFraction:
         absl::StrAppend(&name, "-qat", observe::FormatNumber(run.start.fraction));
+        break;
+      case QatStart::Kind::kExtra:
+        absl::StrAppend(&name, "-extra", run.start.extra_tokens);
+        if (run.start.learning_rate.has_value()) {
+          absl::StrAppend(&name, "-lr", observe::FormatNumber(*run.start.learning_rate));
+        }
         break;
     }
     if (!run.start.carry_optimizer && run.start.kind != QatStart::Kind::kScratch) {

@@ -17,7 +17,7 @@ inline constexpr int64_t kOpenEnd = int64_t{1} << 53;
 
 // The part of a run that follows one trajectory: steps [begin, end). It begins where the leg before
 // it ends, with that leg's state; trajectory.start_step is `begin`. Empty (begin == end) for
-// quantization after training.
+// quantization without training.
 struct Leg {
   recipe::Trajectory trajectory;
   std::string identity;  // of the trajectory
@@ -36,9 +36,10 @@ struct LegContext {
 // cooldown (wsd), everything before it is the trunk, whose schedule is warm-up and then constant
 // without end, so that runs of all budgets share it; the cooldown is a leg of its own for full
 // precision too. Quantization begins a new leg wherever it starts: on the trunk, with the cooldown,
-// within it, or at the end. A cosine run without a switch is one leg. InvalidArgument: a budget
-// below one step; quantization "with the cooldown" under a schedule that has none; micro batches
-// that do not divide the batch.
+// within it, or at the end; there also with a leg for the tokens that are trained beyond the
+// budget. A scheme that starts after another has an empty leg under that one before its first. A
+// cosine run without a switch is one leg. InvalidArgument: a budget below one step; quantization
+// "with the cooldown" under a schedule that has none; micro batches that do not divide the batch.
 absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
                                           const recipe::RunRequest& run, const LegContext& context);
 

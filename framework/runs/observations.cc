@@ -10,6 +10,7 @@
 #include "framework/observe/number.h"
 #include "framework/observe/schema.h"
 #include "framework/runs/files.h"
+#include "framework/runs/records.h"
 #include "qatlas/check.h"
 
 namespace qatlas::runs {
@@ -17,53 +18,14 @@ namespace {
 
 using observe::kMissing;
 
-// What a run's last segment found.
-struct RunResult {
-  double loss = kMissing;
-  double loss_se = kMissing;
-  double train_loss = kMissing;
-  double parameters = kMissing;  // N
-  double all_parameters = kMissing;
-  double flops_per_token = kMissing;
-  std::vector<double> per_sequence;
-  std::vector<double> train_losses;  // of the steps that train_loss is the mean of
-};
-
 bool OfTraining(const Plan& plan) { return plan.recipe.training.delta_of == "training"; }
-
-std::vector<double> NumbersOf(const nlohmann::json& json, const char* key) {
-  std::vector<double> numbers;
-  if (!json.is_object() || !json.contains(key) || !json[key].is_array()) return numbers;
-  for (const nlohmann::json& value : json[key]) {
-    numbers.push_back(value.is_number() ? value.get<double>() : kMissing);
-  }
-  return numbers;
-}
-
-double NumberAt(const nlohmann::json& json, const char* key) {
-  if (!json.is_object() || !json.contains(key) || !json[key].is_number()) return kMissing;
-  return json[key].get<double>();
-}
 
 absl::StatusOr<RunResult> ReadResult(const Store& store, const std::string& id) {
   QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, store.Result(id));
-  RunResult result;
-  const nlohmann::json validation = json.value("validation", nlohmann::json());
-  const nlohmann::json counts = json.value("counts", nlohmann::json());
-  result.loss = NumberAt(validation, "loss");
-  result.loss_se = NumberAt(validation, "se");
-  result.train_loss = NumberAt(json, "train_loss_smoothed");
-  result.parameters = NumberAt(counts, "block_linears");
-  result.all_parameters = NumberAt(counts, "total");
-  result.flops_per_token = NumberAt(counts, "flops_per_token");
-  result.per_sequence = NumbersOf(validation, "per_sequence");
-  result.train_losses = NumbersOf(json, "train_losses");
-  if (!(result.loss == result.loss) || result.per_sequence.empty()) {
-    return absl::DataLossError(
-        absl::StrCat((store.SegmentFolder(id) / kResultFile).string(),
-                     " has no validation.loss with its per_sequence losses; it was damaged"));
-  }
-  return result;
+  absl::StatusOr<RunResult> result = ResultFromJson(json);
+  if (result.ok()) return result;
+  return absl::DataLossError(absl::StrCat((store.SegmentFolder(id) / kResultFile).string(), ": ",
+                                          result.status().message()));
 }
 
 // Results of every finished run, by index.
@@ -75,6 +37,12 @@ absl::StatusOr<std::map<int, RunResult>> Results(const Plan& plan, const Store& 
     QATLAS_ASSIGN_OR_RETURN(results[static_cast<int>(i)], ReadResult(store, id));
   }
   return results;
+}
+
+// D and what was trained beyond it.
+double TrainedTokens(const PlannedRun& run) {
+  const double per_step = static_cast<double>(run.tokens) / static_cast<double>(run.steps);
+  return static_cast<double>(run.tokens) + per_step * static_cast<double>(run.extra_steps);
 }
 
 // The losses that a pair is compared by, the run's and its baseline's: of the validation sequences,
@@ -133,7 +101,7 @@ std::optional<double> Told(const nlohmann::json& sites, const char* operand, con
                            Wanted wanted) {
   std::optional<double> told;
   for (const nlohmann::json& site : sites) {
-    if (site.value("operand", "") != operand || !wanted(site.value("role", ""))) continue;
+    if (TextAt(site, "operand") != operand || !wanted(TextAt(site, "role"))) continue;
     if (!site.contains("quantizer") || site["quantizer"].is_null()) continue;
     const double value = NumberAt(site, key);
     if (value != value || told.value_or(value) != value) return std::nullopt;
@@ -172,7 +140,7 @@ double GroupOf(const recipe::SchemeVariant& scheme, const Description& descripti
   const bool weights = scheme.weight_bits.has_value();
   double sum = 0, count = 0;
   for (const nlohmann::json& site : description.sites) {
-    if (site.value("operand", "") != (weights ? "weight" : "input")) continue;
+    if (TextAt(site, "operand") != (weights ? "weight" : "input")) continue;
     if (!site.contains("quantizer") || site["quantizer"].is_null()) continue;
     const double features = NumberAt(site, "in_features");
     const double elements = features * NumberAt(site, "out_features");
@@ -241,8 +209,8 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
                                                                : OrMissing(scheme.input_bits));
     if (quantized) {
       number("G", GroupOf(scheme, description));
-      number("qat_fraction",
-             1 - static_cast<double>(run.quantized_from) / static_cast<double>(run.steps));
+      number("qat_fraction", 1 - static_cast<double>(run.quantized_from) /
+                                     static_cast<double>(run.steps + run.extra_steps));
       row.push_back({"granularity", Granularity(scheme)});
       row.push_back({"quantizer", scheme.quantizer});
       if (run.baseline >= 0) row.push_back({"baseline", plan.runs[run.baseline].name});
@@ -254,7 +222,7 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
       number("loss", result.loss);
       number("loss_se", result.loss_se);
       number("train_loss", result.train_loss);
-      number("flops", result.flops_per_token * static_cast<double>(run.tokens));
+      number("flops", result.flops_per_token * TrainedTokens(run));
     } else if (description.block_linears > 0) {
       number("N", static_cast<double>(description.block_linears));
       number("N_total", static_cast<double>(description.total));

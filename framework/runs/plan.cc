@@ -68,6 +68,7 @@ Forest MakeForest(const recipe::ResolvedRecipe& recipe, const std::vector<std::v
     planned.steps = recipe.Steps(planned.request);
     planned.tokens = planned.steps * recipe.TokensPerStep(planned.request.model);
     planned.quantized_from = planned.steps;
+    planned.extra_steps = recipe.ExtraSteps(planned.request);
     int origin = -1;
     for (const Leg& leg : all[run]) {
       if (!leg.trajectory.rules.empty()) {

@@ -49,6 +49,7 @@ struct PlannedRun {
   recipe::RunRequest request;
   int64_t steps = 0;
   int64_t tokens = 0;          // D as trained: steps · tokens per step
+  int64_t extra_steps = 0;     // trained quantized after these steps
   int64_t quantized_from = 0;  // step; == steps for full precision
   std::vector<int> segments;   // its path, in order; the last one has its results
   int baseline = -1;           // the full-precision run of the same model, D and seed; -1: none

@@ -146,7 +146,7 @@ absl::Status CheckData(const recipe::ResolvedRecipe& recipe, const data::DataInf
   }
   std::set<int64_t> budgets;
   for (const recipe::RunRequest& run : recipe.runs) {
-    budgets.insert(recipe.Steps(run) * recipe.TokensPerStep(run.model));
+    budgets.insert((recipe.Steps(run) + recipe.ExtraSteps(run)) * recipe.TokensPerStep(run.model));
   }
   for (const int64_t budget : budgets) {
     const absl::Status status = order->CheckBudget(budget, recipe.training.allow_epochs);

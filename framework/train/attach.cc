@@ -36,6 +36,14 @@ absl::Status AttachLinear(const LinearPlan& plan, const AttachRequest& request,
                           const CalibrationStatistics* statistics,
                           std::vector<AttachedSite>* attached) {
   QuantizableLinear& linear = *plan.linear;
+  if (!linear.weight().defined()) {
+    QATLAS_CHECK(request.make_weight != nullptr, "a weight was put off and nobody makes it");
+    auto saved = request.saved.find(linear.WeightSite().Name());
+    const bool restoring =
+        saved != request.saved.end() &&
+        saved->second.key == QuantizerKey((*request.rules)[plan.weight_rule].quantizer);
+    QATLAS_RETURN_IF_ERROR(request.make_weight(linear, restoring));
+  }
   // Both contexts see the weight as it is before either quantizer is attached.
   const at::Tensor weight = linear.weight();
   for (const char* operand : {kInput, kWeight}) {
@@ -68,8 +76,15 @@ absl::Status AttachLinear(const LinearPlan& plan, const AttachRequest& request,
     if (saved != request.saved.end() && saved->second.key == site.key) {
       context.restoring = true;
       site.attached_step = saved->second.attached_step;
-    } else if (component.quantizer->Calibration(operand).tokens > 0) {
-      context.calibration = statistics;
+    } else {
+      if (is_weight && saved != request.saved.end() && request.parent) {
+        context.parent = [&request, &linear, seen = context] {
+          return request.parent(linear, seen);
+        };
+      }
+      if (component.quantizer->Calibration(operand).tokens > 0) {
+        context.calibration = statistics;
+      }
     }
     context.total_steps = site.StepsUntil(request.end_step, request.step);
 
@@ -113,6 +128,14 @@ uint64_t SiteSeed(uint64_t seed, const std::string& site) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
   z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
   return z ^ (z >> 31);
+}
+
+bool NeedsCalibration(const std::vector<LinearPlan>& plans, const AttachRequest& request) {
+  if (!request.calibration.source) return false;
+  for (const LinearPlan& plan : plans) {
+    if (NeedsOf(plan, request).tokens > 0) return true;
+  }
+  return false;
 }
 
 absl::StatusOr<std::vector<AttachedSite>> AttachQuantizers(Model& model,

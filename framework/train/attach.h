@@ -3,6 +3,7 @@
 #define QATLAS_FRAMEWORK_TRAIN_ATTACH_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -42,6 +43,7 @@ struct AttachedSite {
 struct SavedSite {
   std::string key;
   int64_t attached_step = 0;
+  recipe::ComponentUse use;  // unnamed in checkpoints of programs that did not write it
 };
 
 struct AttachRequest {
@@ -55,7 +57,15 @@ struct AttachRequest {
   std::map<std::string, SavedSite> saved;
   // Undefined source: no values (the meta device), hence no calibration.
   CalibrationData calibration;
+  // Gives a linear whose weight was put off its weight. `restoring`: its values mean nothing.
+  std::function<absl::Status(QuantizableLinear&, bool restoring)> make_weight;
+  // What the site's saved quantizer, another than the new one, stores of the weight (see
+  // AttachContext::parent); empty where there is no checkpoint.
+  std::function<absl::StatusOr<Encoded>(QuantizableLinear&, const AttachContext&)> parent;
 };
+
+// Whether some site that is attached afresh asks for calibration: then the model is run before.
+bool NeedsCalibration(const std::vector<LinearPlan>& plans, const AttachRequest& request);
 
 // Attaches in order of execution. Errors: the quantizers', with the site's name before.
 absl::StatusOr<std::vector<AttachedSite>> AttachQuantizers(Model& model,

@@ -11,6 +11,7 @@
 #include "framework/train/loop.h"
 #include "framework/train/platform.h"
 #include "framework/train/result_files.h"
+#include "framework/train/tensor_memory.h"
 #include "qatlas/check.h"
 
 namespace qatlas::train {
@@ -36,8 +37,12 @@ absl::StatusOr<nlohmann::ordered_json> BenchSteps(const recipe::SegmentSpec& spe
       }
     };
   }
+  const TensorMemory memory;
   QATLAS_ASSIGN_OR_RETURN(std::unique_ptr<Trainee> trainee,
                           MakeTrainee(spec, components, Start(), sequences));
+  const int64_t start_peak = TensorMemory::peak();
+  const int64_t state = TensorMemory::live();
+  TensorMemory::ResetPeak();
   vocabulary = trainee->builder->VocabularySize();
   Stepper stepper(*trainee, trajectory, sequences);
   std::vector<double> seconds;
@@ -63,8 +68,10 @@ absl::StatusOr<nlohmann::ordered_json> BenchSteps(const recipe::SegmentSpec& spe
       {"ms_per_step", 1e3 * median},
       {"ms_per_step_mean", 1e3 * total / static_cast<double>(steps)},
       {"achieved_gflops", rate * flops / 1e9},
-      {"gemm_gflops", MeasureGemm(trajectory.device, trajectory.precision)},
+      {"gemm_gflops", MeasureGemm(trajectory.device, trajectory.precision, .04)},
       {"peak_memory_bytes", PeakMemory()},
+      {"tensor_bytes",
+       {{"start_peak", start_peak}, {"state", state}, {"step_peak", TensorMemory::peak()}}},
       {"threads", trajectory.threads},
       {"loss", loss}};
 }

@@ -11,6 +11,15 @@
 namespace qatlas::train {
 namespace {
 
+// "model.<name>", or what stands for it in this file.
+std::string SourceName(const SafetensorsFile& file, bool foreign, const std::string& parameter,
+                       const std::string& merged) {
+  const std::string name = "model." + parameter;
+  if (file.Has(name)) return name;
+  if (foreign && file.Has(parameter)) return parameter;
+  return !merged.empty() && file.Has(merged) ? merged : name;
+}
+
 std::string MergedName(const QuantizableLinear& linear) {
   return absl::StrCat("merged.", linear.Name(), ".weight");
 }
@@ -79,7 +88,18 @@ absl::StatusOr<CheckpointInfo> ReadCheckpointInfo(const SafetensorsFile& file) {
         !entry.value("step", nlohmann::json()).is_number_integer()) {
       return NotOurs(file, absl::StrCat("the entry of quantizer ", site, " cannot be read"));
     }
-    info.quantizers[site] = {entry["key"].get<std::string>(), entry["step"].get<int64_t>()};
+    SavedSite& saved = info.quantizers[site];
+    saved.key = entry["key"].get<std::string>();
+    saved.attached_step = entry["step"].get<int64_t>();
+    if (!entry.contains("component")) continue;
+    absl::StatusOr<OptionTable> options =
+        recipe::OptionsFromJson(entry.value("options", nlohmann::json()));
+    if (!options.ok() || !entry["component"].is_string() ||
+        !entry.value("numerics", nlohmann::json()).is_number_unsigned()) {
+      return NotOurs(file, absl::StrCat("the quantizer of ", site, " cannot be read"));
+    }
+    saved.use = {entry["component"].get<std::string>(), *std::move(options),
+                 entry["numerics"].get<uint32_t>()};
   }
   for (const auto& [name, count] : updates.items()) {
     if (!count.is_number_integer()) return NotOurs(file, "its update counts cannot be read");
@@ -93,17 +113,28 @@ absl::StatusOr<CheckpointInfo> ReadCheckpointInfo(const SafetensorsFile& file) {
 }
 
 absl::Status WriteCheckpoint(const std::filesystem::path& path, Trainee& trainee,
-                             const LossTracker& losses, CheckpointInfo info) {
+                             const recipe::Trajectory& trajectory, const LossTracker& losses,
+                             CheckpointInfo info) {
   at::NoGradGuard no_grad;
   std::vector<NamedTensor> tensors;
+  std::map<std::string, LinearOperator*> merged;
   for (const NamedParameter& parameter : trainee.model->Parameters()) {
     tensors.push_back({"model." + parameter.name, parameter.tensor});
   }
   nlohmann::json quantizers = nlohmann::json::object();
   for (const AttachedSite& site : trainee.sites) {
-    quantizers[site.site.Name()] = {{"key", site.key}, {"step", site.attached_step}};
+    const recipe::ComponentUse& use = trajectory.rules[site.rule].quantizer;
+    quantizers[site.site.Name()] = {{"key", site.key},
+                                    {"step", site.attached_step},
+                                    {"component", use.component},
+                                    {"options", recipe::OptionsToJson(use.options)},
+                                    {"numerics", use.numerics}};
     if (site.whole != nullptr && !site.whole->KeepsMasterWeight()) {
-      tensors.push_back({MergedName(*site.linear), site.whole->EffectiveWeight()});
+      // Made when its turn comes: all of them at once would be the model in FP32.
+      const std::string name = MergedName(*site.linear);
+      merged[name] = site.whole;
+      tensors.push_back({name, at::empty({site.linear->out_features(), site.linear->in_features()},
+                                         at::TensorOptions(at::kFloat).device(at::kMeta))});
     }
     for (const NamedParameter& parameter : site.instance->Parameters()) {
       tensors.push_back({site.Prefix() + parameter.name, parameter.tensor});
@@ -114,14 +145,16 @@ absl::Status WriteCheckpoint(const std::filesystem::path& path, Trainee& trainee
   }
   for (NamedTensor& moment : trainee.optimizer->Moments()) tensors.push_back(std::move(moment));
   tensors.push_back({"train.losses", losses.State()});
-  return WriteSafetensors(path, tensors,
-                          {{"format", absl::StrCat(kCheckpointFormat)},
-                           {"step", absl::StrCat(info.step)},
-                           {"trajectory", info.trajectory},
-                           {"segment", info.segment},
-                           {"quantizers", quantizers.dump()},
-                           {"updates", nlohmann::json(trainee.optimizer->UpdateCounts()).dump()},
-                           {"logs", nlohmann::json(info.logs).dump()}});
+  return WriteSafetensors(
+      path, tensors,
+      {{"format", absl::StrCat(kCheckpointFormat)},
+       {"step", absl::StrCat(info.step)},
+       {"trajectory", info.trajectory},
+       {"segment", info.segment},
+       {"quantizers", quantizers.dump()},
+       {"updates", nlohmann::json(trainee.optimizer->UpdateCounts()).dump()},
+       {"logs", nlohmann::json(info.logs).dump()}},
+      [&merged](const std::string& name) { return merged.at(name)->EffectiveWeight(); });
 }
 
 absl::Status LoadModel(const SafetensorsFile& file, bool foreign, Model& model) {
@@ -134,13 +167,17 @@ absl::Status LoadModel(const SafetensorsFile& file, bool foreign, Model& model) 
   }
   std::vector<std::string> problems;
   for (const NamedParameter& parameter : model.Parameters()) {
-    std::string name = "model." + parameter.name;
-    if (!file.Has(name) && foreign && file.Has(parameter.name)) name = parameter.name;
-    if (!file.Has(name) && merged.count(parameter.name) != 0 && file.Has(merged[parameter.name])) {
-      name = merged[parameter.name];
-    }
-    CopyInto(file, name, parameter.tensor, &problems);
+    CopyInto(file, SourceName(file, foreign, parameter.name, merged[parameter.name]),
+             parameter.tensor, &problems);
   }
+  return Report(file, problems);
+}
+
+absl::Status LoadWeight(const SafetensorsFile& file, bool foreign, const QuantizableLinear& linear,
+                        at::Tensor target) {
+  std::vector<std::string> problems;
+  CopyInto(file, SourceName(file, foreign, linear.Name() + ".weight", MergedName(linear)),
+           std::move(target), &problems);
   return Report(file, problems);
 }
 

@@ -8,8 +8,8 @@
 //   adam.m.<p>, adam.v.<p>      moments; <p> is one of the names above
 //   train.losses                state of the loss tracker, FP64
 // Metadata: format, step, trajectory, segment, and JSON texts `quantizers` (site → key and step of
-// attaching), `updates` (parameter → optimizer updates) and `logs` (bytes of the log files at this
-// step).
+// attaching, component and options), `updates` (parameter → optimizer updates) and `logs` (bytes of
+// the log files at this step).
 #ifndef QATLAS_FRAMEWORK_TRAIN_CHECKPOINT_H_
 #define QATLAS_FRAMEWORK_TRAIN_CHECKPOINT_H_
 
@@ -42,12 +42,17 @@ absl::StatusOr<CheckpointInfo> ReadCheckpointInfo(const SafetensorsFile& file);
 // Writes a checkpoint atomically. `info.quantizers` and `info.updates` are filled in from the
 // trainee.
 absl::Status WriteCheckpoint(const std::filesystem::path& path, Trainee& trainee,
-                             const LossTracker& losses, CheckpointInfo info);
+                             const recipe::Trajectory& trajectory, const LossTracker& losses,
+                             CheckpointInfo info);
 
 // Copies parameters of the model from a checkpoint, or from somebody else's file. A weight that is
 // missing under its name is looked for among the merged ones. Errors name every tensor that is
-// missing and the shapes of those that do not fit.
+// missing and the shapes of those that do not fit. Weights that were put off are left to
+// LoadWeight().
 absl::Status LoadModel(const SafetensorsFile& file, bool foreign, Model& model);
+// Copies the weight of one linear into `target` [out, in], by the same rules.
+absl::Status LoadWeight(const SafetensorsFile& file, bool foreign, const QuantizableLinear& linear,
+                        at::Tensor target);
 // Restores the quantizers whose state the file has (see AttachRequest::saved).
 absl::Status LoadQuantizers(const SafetensorsFile& file, const CheckpointInfo& info,
                             std::vector<AttachedSite>& sites);

@@ -32,7 +32,8 @@ int64_t BytesOfAll(const std::vector<NamedParameter>& parameters) {
 // each linear keeps its input (and a fake-quantized one), its output and the nonlinearity after it;
 // the loss keeps logits and their gradient.
 nlohmann::ordered_json EstimateMemory(const Trainee& trainee, const recipe::Trajectory& trajectory,
-                                      int64_t parameter_bytes, int64_t buffer_bytes) {
+                                      int64_t parameter_bytes, int64_t buffer_bytes,
+                                      int64_t trained_bytes) {
   const int64_t width = trajectory.precision == "bf16" ? 2 : 4;
   int64_t per_token = 0;
   int64_t widest = 0;
@@ -49,8 +50,8 @@ nlohmann::ordered_json EstimateMemory(const Trainee& trainee, const recipe::Traj
       EvaluationBatch(trajectory.sequence_length) * trajectory.sequence_length;
   const int64_t activations =
       std::max(tokens * (per_token + logits * 3 / 2), evaluated * (4 * widest + 2 * logits));
-  const int64_t optimizer = 2 * parameter_bytes;
-  const int64_t gradients = parameter_bytes;
+  const int64_t optimizer = 2 * trained_bytes;
+  const int64_t gradients = trained_bytes;
   return {{"process_bytes", kProcessBytes},
           {"parameter_bytes", parameter_bytes + buffer_bytes},
           {"optimizer_bytes", optimizer},
@@ -58,6 +59,16 @@ nlohmann::ordered_json EstimateMemory(const Trainee& trainee, const recipe::Traj
           {"activation_bytes", activations},
           {"total_bytes",
            kProcessBytes + parameter_bytes + buffer_bytes + optimizer + gradients + activations}};
+}
+
+// Of the merged weights that a checkpoint holds for freed ones.
+int64_t MergedBytes(const Trainee& trainee) {
+  int64_t bytes = 0;
+  for (const AttachedSite& site : trainee.sites) {
+    if (site.whole == nullptr || site.whole->KeepsMasterWeight()) continue;
+    bytes += 4 * site.linear->out_features() * site.linear->in_features();
+  }
+  return bytes;
 }
 
 // Attaches on the meta device; instances tell their bits and parameters. A site that cannot be
@@ -125,6 +136,10 @@ absl::StatusOr<nlohmann::ordered_json> Describe(const recipe::SegmentSpec& spec,
   const bool fits = CheckSites(trainee->plans, trajectory.rules, trainee->quantizers).ok();
   // An instance may rely on its check: where one fails none is attached.
   if (fits) AttachMeta(*trainee, trajectory, problems);
+  if (fits && spec.end_step > spec.begin_step && problems->empty()) {
+    const absl::Status frozen = CheckFrozen(*trainee, trajectory);
+    if (!frozen.ok()) problems->emplace_back(frozen.message());
+  }
   std::map<std::string, double> bits;
   for (const auto& site : QuantizedSitesToJson(*trainee, trajectory)) {
     bits[site["site"].get<std::string>()] = site["bits"].get<double>();
@@ -144,9 +159,13 @@ absl::StatusOr<nlohmann::ordered_json> Describe(const recipe::SegmentSpec& spec,
     }
   }
   const int64_t parameter_bytes = BytesOfAll(trainee->model->Parameters()) + quantizer_bytes;
+  int64_t trained_bytes = 0;
+  for (const TrainedParameter& parameter : TrainedParameters(*trainee, trajectory)) {
+    trained_bytes += static_cast<int64_t>(parameter.tensor.nbytes());
+  }
   const ModelCounts counts = trainee->builder->Counts(trajectory.sequence_length);
   nlohmann::ordered_json memory =
-      EstimateMemory(*trainee, trajectory, parameter_bytes, buffer_bytes);
+      EstimateMemory(*trainee, trajectory, parameter_bytes, buffer_bytes, trained_bytes);
   return nlohmann::ordered_json{
       {"id", spec.id},
       {"model", trajectory.model.component},
@@ -158,8 +177,10 @@ absl::StatusOr<nlohmann::ordered_json> Describe(const recipe::SegmentSpec& spec,
       {"quantizer_parameters", quantizer_bytes / 4},
       {"memory_bytes", memory["total_bytes"]},
       {"memory", memory},
-      // Parameters and two moments; the header is small beside them.
-      {"checkpoint_bytes", 3 * parameter_bytes + buffer_bytes + 4096}};
+      // Parameters and two moments, and what replaces freed weights; the header is small beside
+      // them.
+      {"checkpoint_bytes",
+       parameter_bytes + 2 * trained_bytes + buffer_bytes + MergedBytes(*trainee) + 4096}};
 }
 
 absl::StatusOr<nlohmann::ordered_json> DescribeText(
@@ -186,6 +207,7 @@ absl::StatusOr<nlohmann::ordered_json> DescribeText(
     for (const recipe::ResolvedRule& rule : t.rules) {
       absl::StrAppend(&key, "|", rule.sites, "=", QuantizerKey(rule.quantizer));
     }
+    for (const std::string& group : t.frozen) absl::StrAppend(&key, "|frozen ", group);
     auto found = known.find(key);
     if (found == known.end()) {
       absl::StatusOr<nlohmann::ordered_json> answer = Describe(*spec, components(*spec), problems);

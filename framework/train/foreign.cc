@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -34,6 +35,12 @@ class Loading {
     }
   }
 
+  // Of a weight that is loaded later.
+  void Leave(const ForeignParameter& from) {
+    for (const ForeignTensor& tensor : from.tensors) taken_.insert(tensor.name);
+    taken_.insert(from.same.begin(), from.same.end());
+  }
+
   void Lacks(const std::string& parameter) {
     problems_.push_back(absl::StrCat("the layout has no tensor for the parameter '", parameter,
                                      "'; this is an error of the model's plugin"));
@@ -54,6 +61,10 @@ class Loading {
           more > 0 ? absl::StrCat(" and ", more, " more") : "",
           "; give the model the file's layers, and tied = false where the file has a head"));
     }
+    return Problems();
+  }
+
+  absl::Status Problems() const {
     if (problems_.empty()) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat(file_.path().string(), " (", layout_.name,
@@ -97,26 +108,59 @@ class Loading {
   std::vector<std::string> problems_;
 };
 
+std::map<std::string, const ForeignParameter*> Sources(const ForeignLayout& layout) {
+  std::map<std::string, const ForeignParameter*> sources;
+  for (const ForeignParameter& source : layout.parameters) sources[source.parameter] = &source;
+  return sources;
+}
+
+// The layout that the file has; null: none of them.
+const ForeignLayout* LayoutOf(const SafetensorsFile& file,
+                              const std::vector<ForeignLayout>& layouts) {
+  for (const ForeignLayout& layout : layouts) {
+    if (file.Has(layout.parameters.front().tensors.front().name)) return &layout;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 absl::Status LoadForeign(const SafetensorsFile& file, const std::vector<ForeignLayout>& layouts,
                          Model& model) {
-  for (const ForeignLayout& layout : layouts) {
-    if (!file.Has(layout.parameters.front().tensors.front().name)) continue;
-    std::map<std::string, const ForeignParameter*> sources;
-    for (const ForeignParameter& source : layout.parameters) sources[source.parameter] = &source;
-    Loading loading(file, layout);
-    for (const NamedParameter& parameter : model.Parameters()) {
-      const auto source = sources.find(parameter.name);
-      if (source == sources.end()) {
-        loading.Lacks(parameter.name);
-      } else {
-        loading.Take(*source->second, parameter.tensor.detach());
-      }
+  const ForeignLayout* layout = LayoutOf(file, layouts);
+  if (layout == nullptr) return LoadModel(file, /*foreign=*/true, model);
+  const auto sources = Sources(*layout);
+  Loading loading(file, *layout);
+  for (const NamedParameter& parameter : model.Parameters()) {
+    const auto source = sources.find(parameter.name);
+    if (source == sources.end()) {
+      loading.Lacks(parameter.name);
+    } else {
+      loading.Take(*source->second, parameter.tensor.detach());
     }
-    return loading.Finish();
   }
-  return LoadModel(file, /*foreign=*/true, model);
+  for (const QuantizableLinear* linear : model.Linears()) {
+    const auto source = sources.find(linear->Name() + ".weight");
+    if (!linear->weight().defined() && source != sources.end()) loading.Leave(*source->second);
+  }
+  return loading.Finish();
+}
+
+absl::Status LoadForeignWeight(const SafetensorsFile& file,
+                               const std::vector<ForeignLayout>& layouts,
+                               const QuantizableLinear& linear, at::Tensor target) {
+  const ForeignLayout* layout = LayoutOf(file, layouts);
+  if (layout == nullptr) return LoadWeight(file, /*foreign=*/true, linear, std::move(target));
+  const auto sources = Sources(*layout);
+  Loading loading(file, *layout);
+  const std::string name = linear.Name() + ".weight";
+  const auto source = sources.find(name);
+  if (source == sources.end()) {
+    loading.Lacks(name);
+  } else {
+    loading.Take(*source->second, std::move(target));
+  }
+  return loading.Problems();
 }
 
 }  // namespace qatlas::train

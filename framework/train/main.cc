@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,8 @@
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "framework/commandline/completion.h"
+#include "framework/commandline/verbs.h"
 #include "framework/plugin/search_path.h"
 #include "framework/train/atomic_file.h"
 #include "framework/train/bench_step.h"
@@ -298,12 +301,31 @@ int Main(int argc, char** argv) {
   check->add_option("--seed", request.settings.seed, "Decides the random inputs");
   check->add_option("--time-limit", request.settings.seconds, "Seconds for each check");
   check->add_flag("--list", request.list, "Name the checks instead of running them");
+  app.name("qatlas-train");
+  std::function<int()> chosen;
+  commandline::ManOptions man;
+  man.version = QATLAS_VERSION;
+  man.date = commandline::ManDate();
+  commandline::AddVerbs(app, man, &chosen);
+  const commandline::ValueKinds values = {{"SPEC", {nullptr, true, false}},
+                                          {"run FOLDER", {nullptr, false, true}},
+                                          {"export FOLDER", {nullptr, false, true}},
+                                          {"export OUT", {nullptr, false, true}},
+                                          {"--plugin-path", {nullptr, false, true}},
+                                          {"completion SHELL", {[] {
+                                             std::vector<commandline::Candidate> shells;
+                                             for (const std::string& shell : commandline::Shells())
+                                               shells.push_back({shell, ""});
+                                             return shells;
+                                           }}}};
+  if (const auto code = commandline::AnswerCompletion(app, argc, argv, values)) return *code;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kExitDone : kExitUserError;
   }
   if (libtorch->parsed()) return PrintLibTorch();
+  if (chosen) return chosen();
   if (run->parsed()) return Run(flags);
   if (serve->parsed()) return ServeMain(flags);
   if (describe->parsed()) return DescribeMain(flags);

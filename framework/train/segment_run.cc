@@ -229,7 +229,7 @@ class SegmentRun {
     info.trajectory = trajectory_.Identity();
     info.segment = spec_.id;
     info.logs = log_->Sizes();
-    return WriteCheckpoint(folder_ / name, *trainee_, losses_, info);
+    return WriteCheckpoint(folder_ / name, *trainee_, trajectory_, losses_, info);
   }
 
   absl::Status Train(Reporter* reporter) {

@@ -30,9 +30,14 @@ struct Trainee {
   std::unique_ptr<AdamW> optimizer;  // undefined where nothing is trained
 };
 
-// "model.<name>" and "quantizer.<site>.<name>" of everything trainable.
+// "model.<name>" and "quantizer.<site>.<name>" of everything that is trained. Parameters of the
+// trajectory's frozen groups are left out, and want no gradient from then on.
 std::vector<TrainedParameter> TrainedParameters(Trainee& trainee,
                                                 const recipe::Trajectory& trajectory);
+
+// That every frozen group has parameters, and something is left to train. InvalidArgument
+// otherwise.
+absl::Status CheckFrozen(Trainee& trainee, const recipe::Trajectory& trajectory);
 
 // The step at which the trajectory's schedule ends, counted from the start of the run; 0 where it
 // has no end: a trunk does not know the budgets that it serves. It does not depend on how the

@@ -40,6 +40,9 @@ foreach(component laboratory training sdk)
   install(FILES LICENSE DESTINATION share/doc/qatlas-${component} RENAME copyright
           COMPONENT ${component})
 endforeach()
+foreach(folder bash-completion zsh fish man)
+  install(DIRECTORY "${PROJECT_BINARY_DIR}/share/${folder}" DESTINATION share COMPONENT laboratory)
+endforeach()
 
 install(DIRECTORY sdk/include/qatlas DESTINATION include COMPONENT sdk)
 install(DIRECTORY kernels/include/qatlas/kernels DESTINATION include/qatlas COMPONENT sdk)

@@ -19,7 +19,7 @@ struct Output {
   std::string text;
 };
 
-Output Run(const std::string& command) {
+Output RunShell(const std::string& command) {
   Output output;
   FILE* pipe = popen((command + " 2>&1").c_str(), "r");
   if (pipe == nullptr) return output;
@@ -31,7 +31,7 @@ Output Run(const std::string& command) {
 }
 
 Output Qatlas(const std::string& arguments) {
-  return Run(absl::StrCat("'", QATLAS_TEST_BIN, "/qatlas' ", arguments));
+  return RunShell(absl::StrCat("'", QATLAS_TEST_BIN, "/qatlas' ", arguments));
 }
 
 const std::string kLaws = QATLAS_TEST_DEFECTIVE "/law-defective.so";
@@ -62,7 +62,7 @@ TEST(PluginCheck, AFailureSaysWhatWithWhatAndHowAgain) {
   ASSERT_NE(begin, std::string::npos) << output.text;
   const std::string command = output.text.substr(begin, output.text.find('\n', begin) - begin);
   EXPECT_THAT(command, HasSubstr("--seed 7"));
-  const Output again = Run(absl::StrCat("'", QATLAS_TEST_BIN, "/'", command));
+  const Output again = RunShell(absl::StrCat("'", QATLAS_TEST_BIN, "/'", command));
   EXPECT_EQ(again.code, 4) << again.text;
   EXPECT_THAT(again.text, HasSubstr("1 checks"));
   const size_t but = output.text.find("but  ");

@@ -30,8 +30,14 @@ LlamaModel::LlamaModel(const Config& config, const BuildContext& context)
   embedding_ = normal("embedding.weight", c.vocabulary, c.width, c.init_std);
   for (int64_t i = 0; i < c.layers; ++i) {
     auto linear = [&](const char* role, int64_t out, int64_t in, double std) {
-      return std::make_unique<QuantizableLinear>(
-          static_cast<int>(i), role, normal(absl::StrCat(i, ".", role, ".weight"), out, in, std));
+      auto made = std::make_unique<QuantizableLinear>(
+          static_cast<int>(i), role, out, in,
+          [seed = context.seed, device = context.device,
+           name = absl::StrCat(i, ".", role, ".weight"), out, in, std] {
+            return NormalParameter(seed, name, {out, in}, std, device);
+          });
+      if (!context.put_off_weights) made->MakeWeight();
+      return made;
     };
     blocks_.push_back({ones(), linear("qkv", c.qkv_rows(), c.width, c.init_std),
                        linear("o", c.width, c.width, residual_std), ones(),

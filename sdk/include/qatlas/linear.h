@@ -30,6 +30,24 @@ class QuantizableLinear {
         in_features_(weight_.size(1)),
         out_features_(weight_.size(0)) {}
 
+  // The same with a weight that MakeWeight() makes: [out, in] FP32 leaf. Until then there is none.
+  using WeightMaker = std::function<at::Tensor()>;
+  QuantizableLinear(int block, std::string role, int64_t out_features, int64_t in_features,
+                    WeightMaker make, at::Tensor bias = at::Tensor(), int expert = -1)
+      : block_(block),
+        role_(std::move(role)),
+        expert_(expert),
+        bias_(std::move(bias)),
+        in_features_(in_features),
+        out_features_(out_features),
+        make_(std::move(make)) {}
+
+  // Makes the weight that was put off; nothing where there is one, or none to be made.
+  void MakeWeight() {
+    if (!weight_.defined() && make_) weight_ = make_();
+    make_ = nullptr;
+  }
+
   // x: [..., in] FP32 or BF16 → [..., out] of the same dtype. The master weight is fake-quantized
   // in FP32 and then cast to the dtype of x.
   at::Tensor Forward(const at::Tensor& x) {
@@ -81,6 +99,7 @@ class QuantizableLinear {
     QATLAS_CHECK(weight.size(0) == out_features_ && weight.size(1) == in_features_,
                  "a weight of another shape");
     weight_ = std::move(weight);
+    make_ = nullptr;
     operator_.reset();
     weight_quantizer_.reset();
     kept_weight_ = at::Tensor();
@@ -90,24 +109,25 @@ class QuantizableLinear {
   using InputObserver = std::function<void(const QuantizableLinear&, const at::Tensor&)>;
   void SetInputObserver(InputObserver observer) { input_observer_ = std::move(observer); }
 
-  Site WeightSite() const { return {block_, role_, kWeight, expert_}; }
-  Site InputSite() const { return {block_, role_, kInput, expert_}; }
+  Site WeightSite() const { return {block_, role_, kWeight, expert_}; }  // of the weight
+  Site InputSite() const { return {block_, role_, kInput, expert_}; }    // of the input
   // "3.fc2" or "3.fc2.e5": prefix of the names in a checkpoint.
   std::string Name() const {
     std::string name = InputSite().Name();
     return name.substr(0, name.size() - sizeof(kInput));
   }
 
-  int block() const { return block_; }
-  const std::string& role() const { return role_; }
-  int expert() const { return expert_; }
-  int64_t in_features() const { return in_features_; }
-  int64_t out_features() const { return out_features_; }
-  const at::Tensor& weight() const { return weight_; }  // undefined when an operator freed it
-  const at::Tensor& bias() const { return bias_; }
-  OperandQuantizer* input_quantizer() const { return input_.get(); }
-  OperandQuantizer* weight_quantizer() const { return weight_quantizer_.get(); }
-  LinearOperator* linear_operator() const { return operator_.get(); }
+  int block() const { return block_; }                    // index
+  const std::string& role() const { return role_; }       // "qkv", ...
+  int expert() const { return expert_; }                  // -1: none
+  int64_t in_features() const { return in_features_; }    // columns of the weight
+  int64_t out_features() const { return out_features_; }  // rows of the weight
+  // Undefined when an operator freed it, and before MakeWeight() where it was put off.
+  const at::Tensor& weight() const { return weight_; }
+  const at::Tensor& bias() const { return bias_; }        // [out], or undefined
+  OperandQuantizer* input_quantizer() const { return input_.get(); }              // null: none
+  OperandQuantizer* weight_quantizer() const { return weight_quantizer_.get(); }  // null: none
+  LinearOperator* linear_operator() const { return operator_.get(); }             // null: none
 
  private:
   int block_;
@@ -117,6 +137,7 @@ class QuantizableLinear {
   at::Tensor bias_;
   int64_t in_features_;
   int64_t out_features_;
+  WeightMaker make_;
   std::shared_ptr<OperandQuantizer> input_;
   std::shared_ptr<OperandQuantizer> weight_quantizer_;
   std::shared_ptr<LinearOperator> operator_;

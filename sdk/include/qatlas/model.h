@@ -29,16 +29,19 @@ struct ModelCounts {
   int64_t Total() const { return block_linears + embedding + head + other; }
 };
 
-struct BuildContext {
-  uint64_t seed = 0;
+struct BuildContext {                   // What a builder is told besides its options.
+  uint64_t seed = 0;                    // of initial values
   at::Device device = at::kCPU;         // at::kMeta: shapes only
   at::ScalarType compute = at::kFloat;  // dtype of activations and matrix products
   int64_t sequence_length = 0;          // longest sequence that will be fed
+  // Linears get their weights later, one by one (QuantizableLinear::MakeWeight), so that a model
+  // whose quantizers free them never holds them all. A builder may make them at once all the same.
+  bool put_off_weights = false;
 };
 
-enum class LossReduction {
-  kMean,         // scalar: mean over all tokens, for training
-  kPerSequence,  // [batch]: mean over the tokens of each sequence, for evaluation
+enum class LossReduction {  // Over tokens.
+  kMean,                    // scalar: mean over all tokens, for training
+  kPerSequence,             // [batch]: mean over the tokens of each sequence, for evaluation
 };
 
 // A built model. Parameters are FP32 leaves; activations have the compute dtype.
@@ -52,8 +55,8 @@ class Model {
   // tokens[t].
   virtual at::Tensor Loss(const at::Tensor& tokens, const at::Tensor& targets,
                           LossReduction reduction) = 0;
-  // All parameters but those of quantizers: the weights of linears are "<linear name>.weight". An
-  // operator that freed its linear's weight takes it off this list.
+  // All parameters but those of quantizers: the weights of linears are "<linear name>.weight". A
+  // weight that an operator freed, or that was put off, is not on this list.
   virtual std::vector<NamedParameter> Parameters() = 0;
   // The quantizable linears in order of execution; the model owns them.
   virtual std::vector<QuantizableLinear*> Linears() = 0;
@@ -61,10 +64,10 @@ class Model {
 
 // How another program's checkpoint names what this model is made of.
 struct ForeignTensor {
-  std::string name;
+  std::string name;  // in the file
   int64_t rows = 0;  // of the parameter that it makes up
 };
-struct ForeignParameter {
+struct ForeignParameter {              // Where a parameter lies in such a file.
   std::string parameter;               // of Model::Parameters()
   std::vector<ForeignTensor> tensors;  // of the file, their rows one below the other
   // Tensors of the file, where it has them, that must be equal to the parameter: a tied head that
@@ -74,8 +77,8 @@ struct ForeignParameter {
 
 // A file is taken to have this layout when it has the first tensor of the first parameter.
 struct ForeignLayout {
-  std::string name;  // "Hugging Face's Llama", for messages
-  std::vector<ForeignParameter> parameters;
+  std::string name;                          // "Hugging Face's Llama", for messages
+  std::vector<ForeignParameter> parameters;  // all of the model
   // Endings of names that carry nothing, such as buffers that can be computed. Any other tensor
   // that no parameter takes is an error: the file is of another model.
   std::vector<std::string> ignored;
@@ -85,8 +88,8 @@ struct ForeignLayout {
 // linears, so that a recipe that names another is refused before anything runs.
 class ModelBuilder {
  public:
-  static constexpr int kKind = QATLAS_KIND_MODEL;
-  using Base = ModelBuilder;
+  static constexpr int kKind = QATLAS_KIND_MODEL;  // of the descriptor
+  using Base = ModelBuilder;                       // what factories return
   virtual ~ModelBuilder() = default;
 
   // Counts for sequences of this length.

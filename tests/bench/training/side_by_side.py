@@ -37,24 +37,26 @@ def options_of(worker, kind, name):
     return {"component": name, "options": options, "numerics": component["numerics"]}
 
 
-def segment(worker, size, scheme, threads, data):
+def rule(worker, sites, quantizer, **options):
+    use = options_of(worker, "quantizer", quantizer)
+    use["options"].update(options)
+    return {"sites": sites, "quantizer": use}
+
+
+def segment(worker, options, rules, threads, precision="fp32", batch=8, sequence=256, frozen=()):
+    """A segment on random tokens: a llama of these options under these rules."""
     model = options_of(worker, "model", "llama")
-    model["options"].update(MODELS[size], vocabulary=1024, tied=False)
-    rules = []
-    if scheme == "w4a4":
-        quantizer = options_of(worker, "quantizer", "int")
-        quantizer["options"].update(bits=4, granularity="group", group=64)
-        rules = [{"sites": "*", "quantizer": quantizer}]
+    model["options"].update(options, tied=False)
     return {
         "trajectory": {
-            "model": model, "rules": rules, "data": data, "sequence_length": 256,
-            "batch_sequences": 8, "micro_batch_sequences": 8, "allow_epochs": True,
+            "model": model, "rules": rules, "data": "", "sequence_length": sequence,
+            "batch_sequences": batch, "micro_batch_sequences": batch, "allow_epochs": True,
             "peak_learning_rate": 1e-3,
             "schedule": [{"shape": "constant", "begin": 0, "end": 100000, "from": 1.0, "to": 1.0}],
             "optimizer": {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8, "weight_decay": 0.1,
                           "clip": 1.0},
-            "groups": {}, "seed": 1, "precision": "fp32", "threads": threads, "device": "cpu",
-            "isa": "", "start": "", "start_step": 0, "carry_optimizer": True,
+            "groups": {}, "frozen": list(frozen), "seed": 1, "precision": precision, "threads": threads,
+            "device": "cpu", "isa": "", "start": "", "start_step": 0, "carry_optimizer": True,
         },
         "evaluation": {"validation_sequences": 8, "site_statistics_every": 0,
                        "smoothing_tokens": 65536},
@@ -64,12 +66,19 @@ def segment(worker, size, scheme, threads, data):
     }
 
 
-def run_ours(worker, size, scheme, threads, steps):
+def bench_step(worker, spec, steps):
+    """What `qatlas-train bench-step` says of a segment."""
     with tempfile.TemporaryDirectory() as folder:
-        spec = pathlib.Path(folder) / "spec.json"
-        spec.write_text(json.dumps(segment(worker, size, scheme, threads, "")))
-        out = subprocess.check_output([worker, "bench-step", spec, "--steps", str(steps)])
-    result = json.loads(out)
+        file = pathlib.Path(folder) / "spec.json"
+        file.write_text(json.dumps(spec))
+        return json.loads(subprocess.check_output([worker, "bench-step", file, "--steps", str(steps)]))
+
+
+def run_ours(worker, size, scheme, threads, steps):
+    rules = []
+    if scheme == "w4a4":
+        rules = [rule(worker, "*", "int", bits=4, granularity="group", group=64)]
+    result = bench_step(worker, segment(worker, dict(MODELS[size], vocabulary=1024), rules, threads), steps)
     result.setdefault("peak_memory_mib", result.get("peak_memory_bytes", 0) / 2**20)
     return result
 

@@ -319,10 +319,10 @@ TEST(Evidence, IsToldAndHasNoNan) {
   EXPECT_GT(result.ranking[0].bootstrap_first, .99);
   const std::string text = compare::Evidence(result);
   for (const char* part :
-       {"Extrapolating along compute",
+       {"Extrapolation: relative error", "  along compute",
         "qat-no-data is qat-unified with gammaD = "
         "0",
-        "Best on held-out runs by D", "Without any one of 80 runs", "resamples"}) {
+        "Best on held-out runs", "  by D: ", "Leaving out any one of 80 runs", "resamples"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
   EXPECT_EQ(text.find("nan"), std::string::npos) << text;

@@ -5,6 +5,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/paths.h"
 
 namespace qatlas::forms {
 namespace {
@@ -31,7 +32,7 @@ TEST(FormulaAsCpp, IsWhatOneWouldWrite) {
             "a * N * N + b * 1.0 / N + c * std::sqrt(double(N)) + d * Log(N)");
 }
 
-const std::filesystem::path kTemplates = std::filesystem::path(QATLAS_TEST_SOURCE) / "sdk/template";
+const std::filesystem::path kTemplates = std::filesystem::path(paths::Source()) / "sdk/template";
 
 std::string TextOf(const std::vector<ProjectFile>& files, const std::string& path) {
   for (const ProjectFile& file : files) {

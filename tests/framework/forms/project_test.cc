@@ -7,6 +7,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/paths.h"
 
 namespace qatlas::forms {
 namespace {
@@ -16,7 +17,7 @@ using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-const fs::path kTemplates = fs::path(QATLAS_TEST_SOURCE) / "sdk/template";
+const fs::path kTemplates = fs::path(paths::Source()) / "sdk/template";
 
 class ProjectTest : public ::testing::Test {
  protected:

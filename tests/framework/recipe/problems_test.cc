@@ -84,8 +84,8 @@ qat = "cooldwn"
           "r.toml:35:14: 'tokens' is -5; it must be at least 1",
           "r.toml:36:13: 1 stands twice in 'seeds'",
           "r.toml:37:12: there is no [scheme.v]; nearest valid name: 'w'",
-          "r.toml:38:7: 'qat' is \"cooldwn\"; it must be \"scratch\", \"cooldown\" or { fraction = "
-          "0.5 }; nearest valid name: 'cooldown'"));
+          "r.toml:38:7: 'qat' is \"cooldwn\"; it must be \"scratch\", \"cooldown\", { fraction = "
+          "0.5 } or { extra_tokens = 65536 }; nearest valid name: 'cooldown'"));
 }
 
 TEST(RecipeProblems, OfAnEmptyRecipeAndEmptySections) {
@@ -215,7 +215,18 @@ TEST(RecipeProblems, OfBudgetsAndStarts) {
   EXPECT_THAT(wrong("[1024]", "{ fraction = 1.5 }"),
               ElementsAre(HasSubstr("'fraction' is 1.5; it must be from 0 to 1")));
   EXPECT_THAT(wrong("[1024]", "{ share = 0.5 }"),
-              ElementsAre(HasSubstr("a table with one number")));
+              ElementsAre(HasSubstr("or { extra_tokens = 65536 }, the last with a learning_rate")));
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 640, learning_rate = 1e-3 }"), IsEmpty());
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 63 }"),
+              ElementsAre(HasSubstr("extra_tokens = 63 are less than one step of 64 tokens")));
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 0.5 }"),
+              ElementsAre(HasSubstr("it must be a whole number of at least 1")));
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 640, learning_rate = 0 }"),
+              ElementsAre(HasSubstr("'learning_rate' is 0; it must be above 0")));
+  EXPECT_THAT(wrong("[1024]", "{ extra_tokens = 640, fraction = 0.5 }"),
+              ElementsAre(HasSubstr("'qat' must be")));
+  EXPECT_THAT(wrong("[1024]", "[{ extra_tokens = 640 }, { extra_tokens = 640 }]"),
+              ElementsAre(HasSubstr("stands twice in 'qat'")));
   EXPECT_THAT(wrong("[1024]", "[]"), ElementsAre(HasSubstr("'qat' is an empty list")));
   EXPECT_THAT(wrong("[1024]", "['scratch', { fraction = 1 }]"),
               ElementsAre(HasSubstr("{ fraction = 1 } stands twice in 'qat'")));
@@ -230,6 +241,9 @@ TEST(RecipeProblems, OfTrainingModelsAndFits) {
                                     "sequences of a step of [model.a]")));
   EXPECT_THAT(WrongAfterHead(kGrid, {"model.a.vocabulary=16"}),
               ElementsAre(HasSubstr("'vocabulary' is 16, but the data has 32 token ids")));
+  // The data's default would contradict the model too, but the mistake is one.
+  EXPECT_THAT(WrongAfterHead(kGrid, {"data.vocabulary=1", "model.a.vocabulary=16"}),
+              ElementsAre(HasSubstr("'vocabulary' is 1; it must be at least 2")));
   EXPECT_THAT(WrongAfterHead(kGrid, {"training.warmup_steps=3"}),
               ElementsAre(HasSubstr("'warmup_steps' and 'warmup_tokens' are both given")));
   EXPECT_THAT(
@@ -249,9 +263,10 @@ TEST(RecipeProblems, OfTrainingModelsAndFits) {
                             "nearest valid name: 'text'")));
   EXPECT_THAT(
       WrongAfterHead(std::string(kGrid) + "[[fit]]\nlaws = ['chinchila']\ntarget = 'd'\n"),
-      ElementsAre(HasSubstr("there is no law 'chinchila'; nearest valid name: 'chinchilla'"),
-                  HasSubstr("'target' is \"d\", which no formula of 'laws' predicts; valid names: 'delta', "
-                            "'loss', 'optimal_fraction'")));
+      ElementsAre(
+          HasSubstr("there is no law 'chinchila'; nearest valid name: 'chinchilla'"),
+          HasSubstr("'target' is \"d\", which no formula of 'laws' predicts; valid names: 'delta', "
+                    "'loss', 'optimal_fraction'")));
   EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[start]\ncheckpoint = 3\n"),
               ElementsAre(HasSubstr("'checkpoint' must be text, not 3")));
   EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[training.groups.clip]\nlr = 3\n"),

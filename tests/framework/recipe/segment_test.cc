@@ -68,6 +68,7 @@ class Random {
       if (Bool()) group.learning_rate = Float();
       if (Bool()) group.weight_decay = Bool();
     }
+    for (int64_t i = Int(0, 2); i > 0; --i) t.frozen.push_back(Text());
     t.seed = engine_();
     t.precision = Text();
     t.threads = static_cast<int>(Int(1, 64));
@@ -162,6 +163,8 @@ TEST(Segment, EveryFieldOfATrajectoryDecidesItsIdentity) {
       [](Trajectory& t) { t.optimizer.epsilon = 1e-7; },
       [](Trajectory& t) { t.optimizer.weight_decay = 0; },
       [](Trajectory& t) { t.optimizer.clip = 0; },
+      [](Trajectory& t) { t.frozen = {"a"}; },
+      [](Trajectory& t) { t.frozen = {"a", "b"}; },
       [](Trajectory& t) { t.groups["a"]; },
       [](Trajectory& t) { t.groups["b"]; },
       [](Trajectory& t) { t.groups["b"].learning_rate = 1; },
@@ -227,6 +230,8 @@ TEST(Segment, RefusesWhatItDoesNotKnow) {
   json["trajectory"]["threads"] = "two";
   EXPECT_EQ(message(json), "the trajectory: field 'threads' is of another type: \"two\"");
   json = good;
+  json["trajectory"]["threads"] = int64_t{1} << 32 | 1;  // 1 where only the lower half is read
+  EXPECT_EQ(message(json), "the trajectory: field 'threads' is out of range: 4294967297");
   json["trajectory"]["threads"] = 1.5;
   EXPECT_FALSE(SegmentSpec::FromJson(json).ok());
   json = good;

@@ -108,6 +108,60 @@ TEST_F(LegsTest, OptimizerCarriesOverUnlessRefusedAtTheSwitch) {
   EXPECT_TRUE(legs[2].trajectory.carry_optimizer);
 }
 
+TEST_F(LegsTest, ExtraTokensTuneTheFinishedModel) {
+  auto recipe = Recipe({40});
+  recipe::RunRequest run = Run(40, 1, Kind::kExtra);
+  run.start.extra_tokens = 10 * 8;
+  run.start.learning_rate = .25;
+  run.start.carry_optimizer = false;
+  recipe.training.final_fraction = .5;
+  const std::vector<Leg> full = Legs(recipe, Run(40, 0, Kind::kScratch));
+  std::vector<Leg> legs = Legs(recipe, run);
+  ASSERT_THAT(legs, SizeIs(3));
+  EXPECT_EQ(legs[0].identity, full[0].identity);
+  EXPECT_EQ(legs[1].identity, full[1].identity);
+  EXPECT_EQ(legs[2].begin, 40);
+  EXPECT_EQ(legs[2].end, 50);
+  EXPECT_THAT(legs[2].trajectory.rules, SizeIs(1));
+  EXPECT_EQ(legs[2].trajectory.peak_learning_rate, .25);
+  EXPECT_EQ(legs[2].identity, legs[2].trajectory.Identity());
+  EXPECT_FALSE(legs[2].trajectory.carry_optimizer);
+  EXPECT_EQ(recipe::ScheduleAt(legs[2].trajectory.schedule, 40), 1);
+  EXPECT_EQ(recipe::ScheduleAt(legs[2].trajectory.schedule, 45), .75);
+  EXPECT_EQ(RunName(recipe, run), "xs-320-w4-extra80-lr0.25-fresh-s1");
+}
+
+TEST_F(LegsTest, ASchemeMayStartAfterAnother) {
+  auto recipe = Recipe({40}, 3);
+  recipe.schemes[1].after = recipe.schemes[2].rules;
+  recipe.schemes[1].frozen = {"model"};
+  for (const Kind kind : {Kind::kScratch, Kind::kCooldown, Kind::kExtra}) {
+    recipe::RunRequest run = Run(40, 1, kind);
+    run.start.extra_tokens = 80;
+    const std::vector<Leg> legs = Legs(recipe, run);
+    // The empty leg is the first that is quantized, the next starts from its state.
+    size_t at = 0;
+    while (legs[at].trajectory.rules.empty()) ++at;
+    EXPECT_EQ(legs[at].begin, legs[at].end);
+    EXPECT_EQ(CanonicalText(legs[at].trajectory.rules[0].quantizer.options),
+              CanonicalText(recipe.schemes[2].rules[0].quantizer.options));
+    EXPECT_THAT(legs[at].trajectory.frozen, SizeIs(0));
+    ASSERT_GT(legs.size(), at + 1);
+    EXPECT_EQ(legs[at + 1].begin, legs[at].end);
+    EXPECT_EQ(legs[at + 1].trajectory.start,
+              recipe::StateIdentity(legs[at].trajectory, legs[at].end));
+    for (size_t i = at + 1; i < legs.size(); ++i) {
+      EXPECT_THAT(legs[i].trajectory.frozen, SizeIs(1));
+      EXPECT_EQ(legs[i].identity, legs[i].trajectory.Identity());
+    }
+  }
+  // It is the segment of that scheme's own post-training quantization.
+  recipe::RunRequest tuned = Run(40, 1, Kind::kExtra);
+  tuned.start.extra_tokens = 80;
+  EXPECT_EQ(Legs(recipe, tuned)[2].identity,
+            Legs(recipe, Run(40, 2, Kind::kFraction, 0)).back().identity);
+}
+
 TEST_F(LegsTest, CosineFromScratchIsOneLeg) {
   auto recipe = Recipe({20});
   recipe.training.schedule = "cosine";

@@ -45,7 +45,7 @@ absl::StatusOr<QuantizerComponent> TinyComponents::MakeQuantizer(const recipe::C
     result.quantizer = std::make_shared<PickyQuantizer>(bits);
   } else if (use.component == "adapter") {
     result.quantizer = std::make_shared<AdapterQuantizer>();
-    result.abilities = {"weight", "linear"};
+    result.abilities = {"weight", "linear", kFreesWeight};
   } else {
     return absl::NotFoundError(absl::StrCat("no quantizer '", use.component, "'"));
   }
@@ -115,6 +115,13 @@ ScratchFolder::~ScratchFolder() {
 
 absl::Status RunTiny(const fs::path& folder, const recipe::SegmentSpec& spec,
                      const SegmentHooks& hooks, int64_t* step) {
+  TinyComponents components;
+  return RunTinyWith(components, folder, spec, hooks, step);
+}
+
+absl::Status RunTinyWith(Components& components, const fs::path& folder,
+                         const recipe::SegmentSpec& spec, const SegmentHooks& hooks,
+                         int64_t* step) {
   // The rest of the tests' machine is left alone.
   at::set_num_threads(1);
   SegmentInputs inputs;
@@ -123,7 +130,6 @@ absl::Status RunTiny(const fs::path& folder, const recipe::SegmentSpec& spec,
   inputs.validation = MakeTokens(folder, "validation", 200);
   inputs.vocabulary = kVocabulary;
   fs::create_directories(folder / spec.id);
-  TinyComponents components;
   int64_t reached = 0;
   return RunSegment(folder / spec.id, inputs, components, hooks, step != nullptr ? step : &reached);
 }

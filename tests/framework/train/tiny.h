@@ -64,6 +64,10 @@ class ScratchFolder {
 // Runs a segment in folder/<spec.id> with MakeTokens data; hooks as given.
 absl::Status RunTiny(const std::filesystem::path& folder, const recipe::SegmentSpec& spec,
                      const SegmentHooks& hooks = {}, int64_t* step = nullptr);
+// The same with components of the test's own.
+absl::Status RunTinyWith(Components& components, const std::filesystem::path& folder,
+                         const recipe::SegmentSpec& spec, const SegmentHooks& hooks = {},
+                         int64_t* step = nullptr);
 
 std::string Bytes(const std::filesystem::path& file);
 

@@ -20,7 +20,7 @@ class TinyModel : public Model {
  public:
   TinyModel(int64_t width, int64_t blocks, const BuildContext& context)
       : compute_(context.compute) {
-    auto make = [&](uint64_t salt, at::IntArrayRef shape) {
+    auto make = [context](uint64_t salt, at::IntArrayRef shape) {
       at::Tensor t;
       if (context.device.is_meta()) {
         t = at::empty(shape, at::TensorOptions().dtype(at::kFloat).device(context.device));
@@ -32,11 +32,16 @@ class TinyModel : public Model {
     };
     embedding_ = make(1, {kVocabulary, width});
     head_ = make(2, {kVocabulary, width});
+    auto linear = [&](int64_t block, const char* role, uint64_t salt, int64_t out, int64_t in) {
+      linears_.push_back(
+          std::make_unique<QuantizableLinear>(static_cast<int>(block), role, out, in, [=] {
+            return make(salt, {out, in});
+          }));
+      if (!context.put_off_weights) linears_.back()->MakeWeight();
+    };
     for (int64_t b = 0; b < blocks; ++b) {
-      linears_.push_back(std::make_unique<QuantizableLinear>(static_cast<int>(b), "fc1",
-                                                             make(10 + 2 * b, {2 * width, width})));
-      linears_.push_back(std::make_unique<QuantizableLinear>(static_cast<int>(b), "fc2",
-                                                             make(11 + 2 * b, {width, 2 * width})));
+      linear(b, "fc1", 10 + 2 * b, 2 * width, width);
+      linear(b, "fc2", 11 + 2 * b, width, 2 * width);
     }
   }
   at::Tensor Logits(const at::Tensor& tokens) override {

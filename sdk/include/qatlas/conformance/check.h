@@ -42,26 +42,26 @@ inline const char* OutcomeName(Outcome outcome) {
 
 // A measured figure that a check reports beside its outcome.
 struct Figure {
-  std::string name;
-  double value = 0;
-  std::string unit;
+  std::string name;  // what was measured
+  double value = 0;  // in the unit
+  std::string unit;  // "ms", "bits", ...
 };
 
 // What a check found. `input` is the very input of the first failure, or what was being tried when
 // the process died.
 struct Finding {
-  Outcome outcome = Outcome::kPassed;
-  std::string message;
-  std::string input;
-  int failures = 0;
-  std::vector<Figure> figures;
+  Outcome outcome = Outcome::kPassed;  // the worst so far
+  std::string message;  // of the first failure, else warning
+  std::string input;  // that failed; "" where none did
+  int failures = 0;  // how many
+  std::vector<Figure> figures;  // in order of measurement
 };
 
 // What is checked: a component's descriptor, and the library it came from ("" where it is linked
 // into the program that checks). Checks of a library open it themselves: there `component` is null.
 struct Subject {
-  const qatlas_component* component = nullptr;
-  std::string library;
+  const qatlas_component* component = nullptr;  // null in checks of a library
+  std::string library;                          // its file
   std::string libtorch;  // version of the LibTorch that this program has loaded; "" where none
   // Makes the component and destroys it again (TryFactory<Kind> of create.h).
   absl::Status (*make)(const qatlas_component& component, const Options& options) = nullptr;
@@ -121,10 +121,10 @@ class Probe {
   Finding finding_;
 };
 
-struct Check {
+struct Check {  // A check of the kit.
   const char* name;   // kebab-case, unique within its kind
   const char* prose;  // one sentence: what must hold
-  void (*run)(const Subject&, Probe&);
+  void (*run)(const Subject&, Probe&);  // performs it
   double seconds = 60;  // time limit, on a slow machine
 };
 

@@ -32,7 +32,7 @@
 #include "qatlas/conformance/suite.h"
 
 #ifndef QATLAS_TORCH_VERSION
-#define QATLAS_TORCH_VERSION ""
+#define QATLAS_TORCH_VERSION ""  // LibTorch that it was built with
 #endif
 
 namespace qatlas::conformance::testing {
