@@ -89,8 +89,7 @@ Finding Worker() {
   CommandResult version = Run({*worker, "--version"});
   finding.found = absl::StrCat(*worker, ": ", absl::StripAsciiWhitespace(version.output));
   if (version.exit_code != 0) {
-    finding.good = false;
-    finding.advice = "it does not start: see LibTorch";
+    finding = {"training worker", false, *worker, "it does not start: see LibTorch"};
   }
   return finding;
 #endif
