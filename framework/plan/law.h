@@ -93,11 +93,12 @@ struct DrawOptions {
 // percentiles. A fit that is not identifiable gives a law that says so.
 absl::StatusOr<Law> LawFromFit(const fit::FitResult& fit, const DrawOptions& options);
 
-// How far draws lie to one side of the fit, in half-widths of their interval: the median over rows
-// of |median of the draws' predictions - prediction| / half-width, of `predictions` [draws][rows].
-// Where parameters trade off along a curved valley, draws from a covariance leave it, and all of
-// them predict more than the fit does: beyond kOffCentre they are no interval.
-inline constexpr double kOffCentre = .25;
+// How far draws lie to one side of the fit, in half-widths of their 95% interval: the median over
+// rows of |middle of the interval - fitted| / half-width, of `predictions` [draws][rows]. 0: the
+// interval is symmetric about the fit; 1: the fit lies at its end. Where parameters trade off along
+// a curved valley, draws from a covariance leave it, and nearly all of them predict more than the
+// fit does: beyond kOffCentre they are no interval.
+inline constexpr double kOffCentre = .5;
 inline constexpr char kOffCentreNote[] =
     "; they do not centre on the fit and lie too high: bootstrap refits of the table are better";
 double OffCentre(const std::vector<double>& fitted,

@@ -118,9 +118,10 @@ double OffCentre(const std::vector<double>& fitted,
     }
     if (draws.size() < 20) continue;
     std::sort(draws.begin(), draws.end());
-    const double half = .5 * (fit::Quantile(draws, .975) - fit::Quantile(draws, .025));
-    if (!(half > 0)) continue;
-    off.push_back(std::abs(fit::Quantile(draws, .5) - fitted[row]) / half);
+    const double low = fit::Quantile(draws, .025);
+    const double high = fit::Quantile(draws, .975);
+    if (!(high > low)) continue;
+    off.push_back(std::abs(.5 * (low + high) - fitted[row]) / (.5 * (high - low)));
   }
   if (off.empty()) return 0;
   std::sort(off.begin(), off.end());

@@ -36,14 +36,7 @@ const Setting& Get(double error) {
   if (slot != nullptr) return *slot;
   slot = std::make_unique<Setting>();
   static const plugin::Catalog catalog = plugin::Catalog::Scan({QATLAS_BENCH_PLUGINS});
-  const LawFactory make = [](const std::string& name) -> absl::StatusOr<forms::MadeLaw> {
-    auto form = plugin::Create<LawForm>(catalog, name);
-    if (!form.ok()) return form.status();
-    forms::MadeLaw law;
-    law.name = name;
-    law.form = *std::move(form);
-    return law;
-  };
+  const LawFactory make = [](const std::string& text) { return forms::LawFromText(text, catalog); };
   slot->own = *LawsFromPreset(catalog, make, "qat-unified:w4a4");
   slot->candidates = *CandidateGrid({{"N", {74.32e6, 144.70e6, 297.27e6, 594.54e6}},
                                      {"D", {10e9, 20e9, 50e9, 100e9}},

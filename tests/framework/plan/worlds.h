@@ -14,14 +14,7 @@
 namespace qatlas::testing {
 
 inline plan::LawFactory Forms() {
-  return [](const std::string& name) -> absl::StatusOr<forms::MadeLaw> {
-    auto form = plugin::Create<LawForm>(Laws(), name);
-    if (!form.ok()) return form.status();
-    forms::MadeLaw law;
-    law.name = name;
-    law.form = *std::move(form);
-    return law;
-  };
+  return [](const std::string& text) { return forms::LawFromText(text, Laws()); };
 }
 
 // The full-precision law of Chen et al. 2025 and one variant of its δ.
