@@ -86,7 +86,7 @@ struct QatStart {
   // Under kExtra: tokens that are trained quantized after all of D, on a schedule of their own, and
   // its peak where it is not the run's.
   int64_t extra_tokens = 0;
-  std::optional<double> learning_rate;
+  std::optional<double> learning_rate = std::nullopt;
 
   bool operator==(const QatStart&) const = default;
 };

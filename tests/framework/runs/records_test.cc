@@ -43,8 +43,12 @@ TEST(Records, SitesOfAnyKindAreReadOrRefused) {
       SiteRow({{"site", "0.fc2.input"}, {"role", 7}, {"operand", nullptr}, {"snr_db", "x"}});
   ASSERT_TRUE(row.ok()) << row.status();
   for (const auto& [name, value] : *row) {
-    if (name == "role") EXPECT_EQ(std::get<std::string>(value), "");
-    if (name == "snr_db") EXPECT_TRUE(std::isnan(std::get<double>(value)));
+    if (name == "role") {
+      EXPECT_EQ(std::get<std::string>(value), "");
+    }
+    if (name == "snr_db") {
+      EXPECT_TRUE(std::isnan(std::get<double>(value)));
+    }
   }
   EXPECT_FALSE(SiteRow(json::array()).ok());
   EXPECT_FALSE(SiteRow({{"site", 3}}).ok());
