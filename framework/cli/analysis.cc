@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "framework/compare/json.h"
+#include "framework/cli/lab_stages.h"
 #include "framework/decompose/decompose.h"
 #include "framework/decompose/json.h"
 #include "framework/decompose/sites.h"
@@ -67,6 +67,12 @@ std::vector<LabSettings> FitsOf(const recipe::ResolvedRecipe& recipe) {
     settings.full_precision = fit.extra.value("full_precision", settings.full_precision);
     settings.non_positive = fit.extra.value("non_positive", settings.non_positive);
     settings.likelihood = fit.extra.value("likelihood", settings.likelihood);
+    settings.search = fit.extra.value("search", settings.search);
+    settings.intervals = fit.extra.value("intervals", settings.intervals);
+    settings.sandwich = fit.extra.value("sandwich", settings.sandwich);
+    settings.resample = fit.extra.value("resample", settings.resample);
+    settings.noise_exact = fit.extra.value("exact_noise", settings.noise_exact);
+    settings.stages = fit.extra.value("stages", settings.stages);
     settings.bootstraps = fit.bootstraps;
     settings.seed = fit.extra.value("seed", settings.seed);
     fits.push_back(std::move(settings));
@@ -136,15 +142,19 @@ absl::StatusOr<fs::path> Analyze(Session& session, AnalysisInputs inputs, const 
           absl::StrCat("No decomposition: ", std::string(split.status().message())));
     }
   }
-  for (const LabSettings& settings : inputs.fits) {
+  auto fits = StagesApart(session, inputs.fits, inputs.observations);
+  if (!fits.ok()) {
+    page.notes.push_back(absl::StrCat("Not fitted: ", std::string(fits.status().message())));
+    fits = std::vector<LabSettings>();
+  }
+  for (const LabSettings& settings : *fits) {
     auto result = RunLab(session, inputs.observations, settings);
     if (!result.ok()) {
       page.notes.push_back(absl::StrCat("Fit '", settings.name, "' of the ", settings.target,
                                         " was not made: ", std::string(result.status().message())));
       continue;
     }
-    if (absl::Status status =
-            WriteJson(folder / (settings.name + ".json"), compare::ToJson(result->comparison));
+    if (absl::Status status = WriteJson(folder / (settings.name + ".json"), ToJson(*result));
         !status.ok()) {
       return status;
     }
@@ -154,7 +164,7 @@ absl::StatusOr<fs::path> Analyze(Session& session, AnalysisInputs inputs, const 
       return other.target == settings.target;
     };
     std::string title = TitleOfTarget(settings.target);
-    if (std::count_if(inputs.fits.begin(), inputs.fits.end(), same) > 1) {
+    if (std::count_if(fits->begin(), fits->end(), same) > 1) {
       absl::StrAppend(&title, " (", settings.name, ")");
     }
     page.laws.push_back({absl::StrCat("laws-", settings.name), title, std::move(result->rows),

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "framework/cli/session.h"
 #ifdef QATLAS_HAS_TRAINING
@@ -81,19 +82,43 @@ Finding Worker() {
   if (!worker.ok()) {
     finding.good = false;
     finding.found = std::string(worker.status().message());
-    finding.advice = "build the target qatlas-train (script/build)";
+    finding.advice =
+        "to train, install the package qatlas-training, or build the target qatlas-train";
     return finding;
   }
   CommandResult version = Run({*worker, "--version"});
   finding.found = absl::StrCat(*worker, ": ", absl::StripAsciiWhitespace(version.output));
   if (version.exit_code != 0) {
-    finding.good = false;
-    finding.advice =
-        "it does not start; if a library is missing, run script/bootstrap, which installs LibTorch";
+    finding = {"training worker", false, *worker, "it does not start: see LibTorch"};
   }
   return finding;
 #endif
 }
+
+#ifdef QATLAS_HAS_TRAINING
+// An installed worker looks for its LibTorch when it starts; a built one has it from the build.
+std::vector<Finding> LibTorch() {
+  auto worker = runs::FindWorker("");
+  if (!worker.ok()) return {};  // said already
+  const CommandResult asked = Run({*worker, "libtorch"});
+  const nlohmann::json answer = nlohmann::json::parse(asked.output, nullptr, false);
+  if (!answer.is_object()) {
+    return {{"LibTorch", false, std::string(absl::StripAsciiWhitespace(asked.output)),
+             "if a library is missing, run script/bootstrap, which installs LibTorch"}};
+  }
+  if (answer.contains("error")) {
+    // The part after the last colon but one says what to do.
+    const std::string error = answer.value("error", "");
+    const size_t advice = error.find(": install it");
+    return {{"LibTorch", false, error.substr(0, advice),
+             advice == std::string::npos ? "" : error.substr(advice + 2)}};
+  }
+  return {{"LibTorch", true,
+           absl::StrCat(answer.value("version", "?"), " in ", answer.value("folder", "?"),
+                        " (named by ", answer.value("source", "?"), ")"),
+           ""}};
+}
+#endif
 
 Finding Plugins(Session& session) {
   Finding finding{"plugins", true, "", ""};
@@ -167,8 +192,11 @@ Finding Gpu() {
 }
 
 int Doctor(Session& session) {
-  const std::vector<Finding> findings = {Worker(), Plugins(session), Cpu(),
-                                         Memory(), Disk(),           Gpu()};
+  std::vector<Finding> findings = {Worker(), Plugins(session), Cpu(), Memory(), Disk(), Gpu()};
+#ifdef QATLAS_HAS_TRAINING
+  const std::vector<Finding> libtorch = LibTorch();
+  findings.insert(findings.begin() + 1, libtorch.begin(), libtorch.end());
+#endif
   bool good = true;
   nlohmann::json answer = nlohmann::json::array();
   for (const Finding& finding : findings) {
@@ -182,7 +210,9 @@ int Doctor(Session& session) {
     }
     std::printf("%-8s %-16s %s\n", finding.good ? "ok" : "MISSING", finding.what.c_str(),
                 finding.found.c_str());
-    if (!finding.advice.empty()) std::printf("%-25s → %s\n", "", finding.advice.c_str());
+    for (const auto line : absl::StrSplit(finding.advice, '\n', absl::SkipEmpty())) {
+      std::printf("%-25s → %s\n", "", std::string(line).c_str());
+    }
   }
   if (session.json) Session::Answer(answer);
   return good ? kDone : kFailed;

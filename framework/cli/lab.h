@@ -21,12 +21,19 @@ struct LabSettings {
   std::vector<std::string> laws;  // as forms::ReadLaw takes them; not read where requests are given
   std::vector<forms::LawRequest> requests;  // laws in full
   std::string full_precision;               // the law that brings loss-forms to the target δ
-  std::string loss = fit::kDefaultLoss;       // one of LossNames()
-  double huber_delta = 0;                   // 0: the loss's own
+  std::string loss = fit::kDefaultLoss;  // one of LossNames()
+  double huber_delta = 0;                // 0: the loss's own
+  std::string search = "own";            // fit::SearchNames()
+  std::string intervals = "profile";     // one of IntervalNames()
+  bool sandwich = false;                 // the covariance takes noise of unknown size run by run
+  std::string resample = "auto";         // one of ResampleNames()
+  // Sums of a law of the loss and one of δ are fitted in two stages.
+  bool stages = false;
   std::string likelihood = "student-t";
   std::string non_positive = "linear";  // fit::NonPositiveByName
   std::string where;                    // rows to use, of those that fit the target
   std::string noise;                    // column of standard errors of the target
+  bool noise_exact = false;             // which are the whole noise
   std::string weight;                   // column of weights
   // For every law that has the parameter, besides what its request says; a parameter that none of
   // them has is an error.
@@ -46,7 +53,13 @@ struct LabResult {
   observe::Table rows;  // what was compared on
   compare::Comparison comparison;
   std::vector<std::string> notes;  // rows left out and why
+  // By the names of the ranking: the law as forms::LawFromText makes it again, with what was said
+  // of its parameters.
+  std::map<std::string, std::string> laws;
 };
+
+// compare::ToJson, with the text of its law in every fit (`law`).
+nlohmann::ordered_json ToJson(const LabResult& result);
 
 // Reads a table by its ending and pairs its rows where it has what that needs. `mapping` are
 // "column=expression" items, with "where=condition" among them (framework/observe/import.h).
@@ -61,8 +74,15 @@ absl::StatusOr<observe::Table> ReadObservations(const std::string& path,
 absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
                                  const LabSettings& settings);
 
-// fit::LossNames() and "hoffmann": log-huber searched from every start.
+// What Problem and Fit are given by the settings. InvalidArgument names what is wrong.
+absl::StatusOr<fit::ProblemOptions> ProblemOptionsOf(const LabSettings& settings);
+absl::StatusOr<fit::FitOptions> FitOptionsOf(const LabSettings& settings);
+
+// fit::LossNames() and "hoffmann", the procedure of that name: log-huber searched from every start.
 std::vector<std::string> LossNames();
+std::vector<std::string> IntervalNames();  // "profile", "covariance"
+// "auto": groups of one model and seed where the table tells at least five, else pairs.
+std::vector<std::string> ResampleNames();  // "auto", "groups", "pairs", "residuals"
 
 // "Law of δ", "Law of the loss": titles of report sections.
 std::string TitleOfTarget(const std::string& target);

@@ -18,15 +18,6 @@ using plugin::Node;
 // "eff" of "eff[W4A4]".
 std::string BaseName(const std::string& name) { return name.substr(0, name.find('[')); }
 
-absl::StatusOr<forms::LawRequest> RequestOf(const plugin::Catalog& catalog, const std::string& text,
-                                            const std::string& target) {
-  plugin::Problems problems;
-  forms::LawRequest request = forms::ReadLaw(Node::String(text, absl::StrCat("law '", text, "'")),
-                                             catalog, target, &problems);
-  if (absl::Status status = problems.ToStatus(); !status.ok()) return status;
-  return request;
-}
-
 // What is said of parameters that the form has.
 template <typename Value>
 void Merge(const std::map<std::string, Value>& from, const LawSpec& spec,
@@ -76,9 +67,7 @@ absl::StatusOr<forms::MadeLaw> LawByText(Session& session, const std::string& te
                                          const std::string& target) {
   auto catalog = session.Catalog();
   if (!catalog.ok()) return catalog.status();
-  auto request = RequestOf(**catalog, text, target);
-  if (!request.ok()) return request.status();
-  return forms::MakeLaw(*request, **catalog, target);
+  return forms::LawFromText(text, **catalog, target);
 }
 
 bool DescribeBoth(Session& session, const LabSettings& settings) {
@@ -101,7 +90,7 @@ absl::StatusOr<std::vector<LabLaw>> MakeLaws(Session& session, const LabSettings
   std::vector<forms::LawRequest> requests = settings.requests;
   if (requests.empty()) {
     for (const std::string& text : settings.laws) {
-      auto request = RequestOf(**catalog, text, settings.target);
+      auto request = forms::RequestFromText(text, **catalog, settings.target);
       if (!request.ok()) return request.status();
       requests.push_back(*std::move(request));
     }
@@ -131,24 +120,21 @@ absl::StatusOr<std::vector<LabLaw>> MakeLaws(Session& session, const LabSettings
     if (!law.ok()) return law.status();
     const LawSpec& spec = law->form->Spec();
     for (const LawParameter& parameter : spec.parameters) known.insert(parameter.name);
-    LabLaw made;
     // What the request itself says goes before.
-    made.fixed = request.fixed;
-    made.tied = request.tied;
-    made.per = request.per;
-    Merge(settings.fixed, spec, &made.fixed);
-    Merge(settings.tied, spec, &made.tied);
-    Merge(settings.per, spec, &made.per);
-    if (!settings.overrides.empty()) {
-      Merge(settings.overrides.start, spec, &request.start);
-      Merge(settings.overrides.bounds, spec, &request.bounds);
-      for (const std::string& name : settings.overrides.positive) {
-        if (spec.ParameterIndex(name) >= 0) request.positive.push_back(name);
-      }
-      law = make(request);
-      if (!law.ok()) return law.status();
+    Merge(settings.fixed, spec, &request.fixed);
+    Merge(settings.tied, spec, &request.tied);
+    Merge(settings.per, spec, &request.per);
+    Merge(settings.overrides.start, spec, &request.start);
+    Merge(settings.overrides.bounds, spec, &request.bounds);
+    for (const std::string& name : settings.overrides.positive) {
+      if (spec.ParameterIndex(name) >= 0) request.positive.push_back(name);
     }
+    LabLaw made;
+    law = make(request);
+    if (!law.ok()) return law.status();
     made.law = *std::move(law);
+    made.text = forms::LawText(request, *made.law.form);
+    made.request = std::move(request);
     laws.push_back(std::move(made));
   }
   const std::vector<std::string> names(known.begin(), known.end());

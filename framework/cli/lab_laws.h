@@ -14,10 +14,8 @@ namespace qatlas::cli {
 
 struct LabLaw {
   forms::MadeLaw law;
-  // As fit::ProblemOptions has them.
-  std::map<std::string, double> fixed;
-  std::map<std::string, std::string> tied;
-  std::map<std::string, std::vector<std::string>> per;
+  forms::LawRequest request;  // with all that is said of its parameters
+  std::string text;           // forms::LawText of it
 };
 
 // Makes every law of the settings for the rows at hand: numeric columns are covariates of formulas,

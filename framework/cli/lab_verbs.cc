@@ -5,16 +5,19 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/cli/analysis.h"
 #include "framework/cli/lab.h"
 #include "framework/cli/lab_laws.h"
+#include "framework/cli/lab_options.h"
+#include "framework/cli/lab_stages.h"
 #include "framework/cli/recipes.h"
 #include "framework/cli/session.h"
 #include "framework/cli/tables.h"
-#include "framework/compare/json.h"
 #include "framework/compare/summary.h"
+#include "framework/fit/json.h"
 #include "framework/observe/atomic_file.h"
 #include "framework/report/figure.h"
 
@@ -39,17 +42,26 @@ ExitCode CodeOf(const absl::Status& status) {
   return status.code() == absl::StatusCode::kUnavailable ? kFailed : kBadInput;
 }
 
-void PrintFit(const fit::FitResult& fit) {
-  std::printf("%s: %lld rows, R² %s, mean relative error %s, RMSE %s\n", fit.form.c_str(),
+void PrintMisfit(const std::string& name, const fit::FitResult& fit) {
+  std::printf("%s: %lld rows, R² %s, mean relative error %s, RMSE %s\n", name.c_str(),
               static_cast<long long>(fit.problem->rows()),
               report::ShortNumber(fit.r_squared).c_str(),
               report::ShortNumber(fit.mean_relative_error, 3).c_str(),
               report::ShortNumber(fit.rmse, 3).c_str());
+}
+
+void PrintFit(const std::string& name, const fit::FitResult& fit) {
+  PrintMisfit(name, fit);
+  const bool identifiable = fit.identifiability.identifiable;
+  if (!identifiable) {
+    std::printf("  NOT IDENTIFIABLE: %s.\n  One of many sets of values that fit as well:\n",
+                fit.identifiability.reason.c_str());
+  }
   for (const fit::Estimate& estimate : fit.estimates) {
     std::string interval;
     if (estimate.fixed) {
       interval = "held";
-    } else if (fit.identifiability.identifiable) {
+    } else if (identifiable) {
       interval = absl::StrCat("95% ", report::ShortNumber(estimate.interval.low), " to ",
                               report::ShortNumber(estimate.interval.high));
     }
@@ -59,19 +71,10 @@ void PrintFit(const fit::FitResult& fit) {
   }
   std::printf("  %d of %d starts reached this optimum; condition number %s\n", fit.agreeing,
               fit.searched, report::ShortNumber(fit.identifiability.condition, 3).c_str());
-  if (!fit.identifiability.identifiable) {
-    std::printf("  not identifiable: %s\n", fit.identifiability.reason.c_str());
+  for (const std::string& note : fit.notes) {
+    // Said above.
+    if (!absl::StartsWith(note, "Not identifiable")) std::printf("  note: %s\n", note.c_str());
   }
-  for (const std::string& note : fit.notes) std::printf("  note: %s\n", note.c_str());
-}
-
-// --law may be given several times, each with several laws.
-std::vector<std::string> LawsOf(const Arguments& arguments) {
-  std::vector<std::string> laws;
-  for (const std::string& item : arguments.laws) {
-    for (std::string& law : forms::SplitLaws(item)) laws.push_back(std::move(law));
-  }
-  return laws;
 }
 
 // What is fitted: the laws of the command line, or the fits of a recipe where it names none.
@@ -81,7 +84,7 @@ absl::StatusOr<std::vector<LabSettings>> FitsAsked(const TableSource& source,
       !status.ok()) {
     return status;
   }
-  arguments.settings.laws = LawsOf(arguments);
+  arguments.settings.laws = LawsOf(arguments.laws);
   std::vector<LabSettings> fits;
   if (!arguments.settings.laws.empty()) {
     fits.push_back(arguments.settings);
@@ -113,7 +116,24 @@ void PrintNotes(const std::vector<std::string>& notes) {
 }
 
 void PrintFits(const compare::Comparison& comparison) {
-  for (const compare::Ranked& ranked : comparison.ranking) PrintFit(ranked.fit);
+  for (const compare::Ranked& ranked : comparison.ranking) PrintFit(ranked.name, ranked.fit);
+}
+
+void PrintStages(const StagedLaw& law) {
+  PrintNotes(law.notes);
+  std::printf("%s in two stages\n\n", law.name.c_str());
+  PrintFit("the loss in full precision", law.fit.base);
+  PrintFit("δ on pairs", law.fit.delta);
+  PrintMisfit("the loss of both", law.fit.combined);
+}
+
+// In the shape of one fit, with its stages besides.
+nlohmann::ordered_json ToJson(const StagedLaw& law) {
+  nlohmann::ordered_json json = fit::ToJson(law.fit.combined);
+  json["law"] = law.text;
+  json["stages"] = {{"base", fit::ToJson(law.fit.base)}, {"delta", fit::ToJson(law.fit.delta)}};
+  json["input_notes"] = law.notes;
+  return json;
 }
 
 void PrintRanking(const compare::Comparison& comparison) {
@@ -133,7 +153,10 @@ void PrintRanking(const compare::Comparison& comparison) {
 void Print(const LabResult& result, bool ranking) {
   const compare::Comparison& comparison = result.comparison;
   PrintNotes(result.notes);
-  PrintNotes(comparison.notes);
+  for (const std::string& note : comparison.notes) {
+    // A fit alone claims no evidence.
+    if (ranking || !absl::EndsWith(note, "overstate the evidence.")) PrintNotes({note});
+  }
   ranking ? PrintRanking(comparison) : PrintFits(comparison);
   for (const auto& [form, why] : comparison.refused) {
     std::printf("%s: not fitted: %s\n", form.c_str(), why.c_str());
@@ -151,13 +174,32 @@ int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
   if (!source.ok()) return session.Fail(CodeOf(source.status()), source.status());
   auto fits = FitsAsked(*source, arguments);
   if (!fits.ok()) return session.Fail(kUsage, fits.status());
+  if (ranking) {
+    fits = StagesApart(session, *fits, source->loaded.table);
+    if (!fits.ok()) return session.Fail(kBadInput, fits.status());
+  }
   std::vector<LabResult> results;
+  std::vector<StagedLaw> staged;
   nlohmann::ordered_json answers = nlohmann::ordered_json::array();
   bool any = false;
   for (const LabSettings& settings : *fits) {
+    if (settings.stages) {
+      auto laws = RunStages(session, source->loaded.table, settings);
+      if (!laws.ok()) return session.Fail(CodeOf(laws.status()), laws.status());
+      for (StagedLaw& law : *laws) {
+        answers.push_back(ToJson(law));
+        staged.push_back(std::move(law));
+      }
+      any = true;
+      continue;
+    }
     auto result = RunLab(session, source->loaded.table, settings);
-    if (!result.ok()) return session.Fail(CodeOf(result.status()), result.status());
-    nlohmann::ordered_json answer = compare::ToJson(result->comparison);
+    if (!result.ok()) {
+      // Rows that were left out may be why.
+      if (!session.json) PrintNotes(source->loaded.notes);
+      return session.Fail(CodeOf(result.status()), result.status());
+    }
+    nlohmann::ordered_json answer = ToJson(*result);
     // What was read, left out and assumed.
     std::vector<std::string> notes = source->loaded.notes;
     notes.insert(notes.end(), result->notes.begin(), result->notes.end());
@@ -182,6 +224,7 @@ int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
     return any ? kDone : kBadInput;
   }
   PrintNotes(source->loaded.notes);
+  for (const StagedLaw& law : staged) PrintStages(law);
   for (const LabResult& result : results) {
     if (results.size() > 1) std::printf("== %s\n", result.settings.name.c_str());
     Print(result, ranking);
@@ -240,84 +283,6 @@ int ReportOfRecipe(Session& session, Arguments& arguments) {
   return kDone;
 }
 
-constexpr char kLawHelp[] =
-    "A law: the name of a form (`qatlas plugin ls`), the sum of one for the loss and one for "
-    "delta,\n"
-    "or a formula; several are parted by commas (repeatable)";
-constexpr char kLawExamples[] =
-    "A formula's names that are columns of the table (or N, D, G, weight_bits, ...) are read from "
-    "it;\n"
-    "all others are parameters. Examples:\n"
-    "  --law qat-unified,qat-no-data\n"
-    "  --law 'chinchilla + qat-unified' --target loss --per k=precision\n"
-    "  --law 'L = E + A/N^a + B/D^b' --target loss --tie b=a --start a=0.1..1\n"
-    "  --law 'mine: delta = k * D^g * (log2 G)^h / N^n' --fix h=0.8\n"
-    "`qatlas plugin new law NAME --from FORMULA` makes a plugin of a formula.";
-
-void AddParameterOptions(CLI::App* verb, ParameterItems& items) {
-  verb->add_option("--fix", items.fixed,
-                   "parameter=value, held; 'eff[W4A4]=0.8' for one category (repeatable, as all "
-                   "below)")
-      ->type_name("NAME=VALUE");
-  verb->add_option("--tie", items.tied, "parameter=parameter: it takes the other's value")
-      ->type_name("NAME=NAME");
-  verb->add_option(
-          "--per", items.per,
-          "parameter=columns: a value of its own for every combination; 'k=' for one value")
-      ->type_name("NAME=COLUMNS");
-  verb->add_option("--start", items.start, "parameter=0.1,1,10 or parameter=0.1..10")
-      ->type_name("NAME=VALUES");
-  verb->add_option("--bounds", items.bounds, "parameter=low..high")->type_name("NAME=RANGE");
-  verb->add_option("--positive", items.positive, "Parameter above 0, searched as its logarithm")
-      ->type_name("NAME");
-}
-
-void AddLabOptions(CLI::App* verb, Arguments& arguments) {
-  verb->add_option(
-          "--map", arguments.mapping,
-          "column=expression over the file's columns, such as N=params_nonembedding or\n"
-          "D='flop / (6*params)'; where=condition keeps rows (repeatable).\n"
-          "Of these, delta takes rows whose part is both or missing, the loss those in full "
-          "precision")
-      ->type_name("COLUMN=EXPRESSION");
-  verb->add_option("--target", arguments.settings.target,
-                   "What the laws predict: delta, loss, or the column on a formula's left side")
-      ->capture_default_str();
-  verb->add_option("--full-precision", arguments.settings.full_precision,
-                   "Law that is fitted to the full-precision rows and taken off, so that forms for "
-                   "the loss\n"
-                   "can be compared for delta")
-      ->type_name("LAW");
-  verb->add_option("--loss", arguments.settings.loss,
-                   absl::StrCat("What is minimized: ", absl::StrJoin(LossNames(), ", "),
-                                ";\nhoffmann is log-huber searched from every start"))
-      ->capture_default_str();
-  verb->add_option("--huber-delta", arguments.settings.huber_delta,
-                   "Where Huber turns linear; 0: the loss's own")
-      ->capture_default_str();
-  verb->add_option("--non-positive", arguments.settings.non_positive,
-                   "Rows whose target is 0 or less, where its logarithm is taken: refuse, drop, or "
-                   "fit all rows\n"
-                   "in linear space")
-      ->capture_default_str();
-  verb->add_option("--likelihood", arguments.settings.likelihood, "student-t, gaussian or huber")
-      ->capture_default_str();
-  verb->add_option("--noise", arguments.settings.noise, "Column of standard errors of the target")
-      ->type_name("COLUMN");
-  verb->add_option("--weight", arguments.settings.weight, "Column of weights")->type_name("COLUMN");
-  AddParameterOptions(verb, arguments.parameters);
-  verb->add_option("--bootstraps", arguments.settings.bootstraps, "Resamples; 0: none")
-      ->capture_default_str();
-  verb->add_option("--alternative-size", arguments.settings.alternative_size,
-                   "Column that counts parameters otherwise: does the ranking stand with it as N?")
-      ->type_name("COLUMN")
-      ->capture_default_str();
-  verb->add_flag("!--no-evidence", arguments.settings.evidence,
-                 "Rank only: no extrapolation, nested forms, win map or robustness");
-  verb->add_option("--seed", arguments.settings.seed, "Of resamples and folds")
-      ->capture_default_str();
-}
-
 }  // namespace
 
 void AddLabVerbs(CLI::App& app, Session& session) {
@@ -335,7 +300,7 @@ void AddLabVerbs(CLI::App& app, Session& session) {
     verb->footer(kLawExamples);
     verb->add_option("--output,-o", arguments.output, "Also write the result as JSON")
         ->type_name("FILE");
-    AddLabOptions(verb, arguments);
+    AddLabOptions(verb, arguments.mapping, arguments.settings, arguments.parameters);
   }
   fit->callback([&session] {
     session.verb = [&session] { return FitOrCompare(session, arguments, false); };
@@ -360,7 +325,7 @@ void AddReportVerb(CLI::App& app, Session& session) {
       ->add_option("--output,-o", arguments.output,
                    "Folder to write to; default: the study's, or <table>-report")
       ->type_name("FOLDER");
-  AddLabOptions(report, arguments);
+  AddLabOptions(report, arguments.mapping, arguments.settings, arguments.parameters);
   report->callback([&session] {
     session.verb = [&session] {
       return IsTable(arguments.table) ? ReportOfTable(session, arguments)

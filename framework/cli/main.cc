@@ -1,15 +1,21 @@
 // qatlas: everything a person types. It links no LibTorch; training happens in qatlas-train.
 #include <csignal>
+#include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
 #include "CLI/CLI.hpp"
 #include "framework/cli/session.h"
+#include "framework/cli/shell.h"
+#include "framework/plugin/nearest.h"
 
 int main(int argc, char** argv) {
   using qatlas::cli::Session;
   // A pager that is closed early must not end the program half-way through a file.
   std::signal(SIGPIPE, SIG_IGN);
+  // Where both streams go to one file, notes stand between lines and not inside them.
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
 
   CLI::App app{
       "qatlas measures how quantization-aware training scales: it trains small language models "
@@ -17,10 +23,10 @@ int main(int argc, char** argv) {
       "without fake quantization, splits the loss gap into its causes, fits scaling laws to it, "
       "and says\n"
       "which law form the runs support.\n\n"
-      "  qatlas run recipes/quickstart.toml --dry-run    what would be trained, and what it costs\n"
-      "  qatlas run recipes/quickstart.toml              train, decompose, fit, compare, report\n"
-      "  qatlas compare runs.csv                         compare law forms on a table from "
-      "elsewhere"};
+      "  qatlas run quickstart --dry-run       what would be trained, and what it costs\n"
+      "  qatlas run quickstart                 train, decompose, fit, compare, report\n"
+      "  qatlas compare runs.csv --target loss --laws chinchilla,chinchilla-tied\n"
+      "                                        compare law forms on a table from elsewhere"};
   app.name("qatlas");
   app.set_version_flag("--version", QATLAS_VERSION);
   app.require_subcommand(1);
@@ -33,9 +39,18 @@ int main(int argc, char** argv) {
                  "(repeatable)")
       ->type_name("FOLDER")
       ->take_all();
+#ifdef QATLAS_HAS_TRAINING
+  app.add_option_function<std::string>(
+         "--libtorch",
+         [](const std::string& folder) { ::setenv("QATLAS_LIBTORCH", folder.c_str(), 1); },
+         "Folder with lib/libtorch_cpu.so for the training worker; default: QATLAS_LIBTORCH, or "
+         "the torch of the active Python environment")
+      ->type_name("FOLDER");
+#endif
   app.add_flag("--json", session.json, "Answer in JSON, for programs");
   app.fallthrough();
   app.footer(
+      "With every subcommand: --json answers in JSON, --plugin-path FOLDER searches there first.\n"
       "Exit codes: 0 done; 1 files or disk; 2 wrong command line; 3 bad recipe or input; 4 plugin "
       "failure;\n"
       "5 a run failed; 75 stopped by a signal (the same command goes on).");
@@ -56,10 +71,25 @@ int main(int argc, char** argv) {
   AddStoreVerbs(app, session);
 #endif
   AddDoctorVerb(app, session);
+  AddShellVerbs(app, session);
+
+  const auto values = qatlas::cli::ShellValues(session, argc, argv);
+  if (const auto code = qatlas::commandline::AnswerCompletion(app, argc, argv, values)) {
+    return *code;
+  }
 
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
+    // CLI11 would only say that a subcommand is required.
+    if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) &&
+        app.get_subcommands().empty() && app.remaining_size() > 0) {
+      std::vector<std::string> verbs;
+      for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
+      std::fprintf(stderr, "error: no subcommand '%s'%s\n", app.remaining().front().c_str(),
+                   qatlas::plugin::NearestHint(app.remaining().front(), verbs).c_str());
+      return qatlas::cli::kUsage;
+    }
     // Help and version are "errors" of code 0.
     return app.exit(e) == 0 ? qatlas::cli::kDone : qatlas::cli::kUsage;
   }

@@ -2,14 +2,14 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "framework/cli/lab_laws.h"
 #include "framework/cli/session.h"
 #include "framework/forms/formula_project.h"
-#include "framework/observe/atomic_file.h"
+#include "framework/forms/project.h"
 
 namespace qatlas::cli {
 namespace {
@@ -17,58 +17,62 @@ namespace {
 namespace fs = std::filesystem;
 
 struct NewPlugin {
+  std::string kind;
   std::string name;
   std::string folder;  // empty: ./<name>
 };
 
+// Of a law only.
 struct NewLaw : NewPlugin {
   std::string formula;
   ParameterItems parameters;
 };
 
-// Writes a project where nothing lies yet, and says what it wrote.
-int WriteProject(Session& session, const NewPlugin& plugin,
-                 const std::vector<forms::ProjectFile>& files,
-                 const std::vector<std::string>& notes) {
+// Where nothing else is said: the form that everybody starts from.
+constexpr char kDefaultFormula[] = "L = E + A/N^alpha + B/D^beta";
+
+// Writes the project of a kind where nothing lies yet, and says what it wrote and what comes next.
+int Write(Session& session, const NewPlugin& plugin, const forms::TemplateValues& more,
+          const std::vector<std::string>& notes) {
+  auto values = forms::NameValues(plugin.kind, plugin.name);
+  if (!values.ok()) return session.Fail(kUsage, values.status());
+  const std::string version = QATLAS_VERSION;
+  values->insert({{"version", version}, {"series", version.substr(0, version.rfind('.'))}});
+  values->insert(more.begin(), more.end());
+  const bool torch = plugin.kind == "quantizer" || plugin.kind == "model";
+  const fs::path share = Session::ProgramFolder().parent_path() / "share/qatlas/template";
+  const auto files =
+      forms::FillTemplate({share / plugin.kind, share / (torch ? "torch" : "common")}, *values);
+  if (!files.ok()) return session.Fail(kFailed, files.status());
   const fs::path folder = plugin.folder.empty() ? plugin.name : plugin.folder;
-  std::error_code error;
-  if (fs::exists(folder) && !(fs::is_directory(folder) && fs::is_empty(folder, error))) {
-    return session.Fail(
-        kUsage, absl::AlreadyExistsError(absl::StrCat(folder.string(),
-                                                      " is there already; name another with "
-                                                      "--output")));
-  }
-  fs::create_directories(folder, error);
-  if (error) {
-    return session.Fail(
-        kFailed, absl::UnavailableError(absl::StrCat(folder.string(), ": ", error.message())));
-  }
-  nlohmann::json written = nlohmann::json::array();
-  for (const forms::ProjectFile& file : files) {
-    const fs::path path = folder / file.path;
-    if (absl::Status status = observe::WriteFileAtomically(path.string(), file.text);
-        !status.ok()) {
-      return session.Fail(kFailed, status);
-    }
-    written.push_back(file.path);
+  if (absl::Status status = forms::WriteProject(folder, *files); !status.ok()) {
+    return session.Fail(absl::IsAlreadyExists(status) ? kUsage : kFailed, status);
   }
   if (session.json) {
+    nlohmann::json written = nlohmann::json::array();
+    for (const forms::ProjectFile& file : *files) written.push_back(file.path);
     return Session::Answer({{"plugin", plugin.name},
+                            {"kind", plugin.kind},
                             {"folder", fs::absolute(folder).string()},
                             {"files", written},
                             {"notes", notes}});
   }
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   std::printf("%s\n", fs::absolute(folder).c_str());
-  for (const forms::ProjectFile& file : files) std::printf("  %s\n", file.path.c_str());
+  for (const forms::ProjectFile& file : *files) std::printf("  %s\n", file.path.c_str());
+  // CMake searches the folder of a program on the PATH by itself, so only others are named.
+  const std::string prefix = Session::ProgramFolder().parent_path();
+  const bool known = prefix == "/usr" || prefix == "/usr/local";
   std::printf(
-      "Build it: cmake -S %s -B %s/build -DCMAKE_PREFIX_PATH=%s && cmake --build %s/build\n",
-      folder.c_str(), folder.c_str(), Session::ProgramFolder().parent_path().c_str(),
+      "Build and test it:\n  cmake -S %s -B %s/build -G Ninja%s\n  cmake --build %s/build\n"
+      "  ctest --test-dir %s/build\n",
+      folder.c_str(), folder.c_str(),
+      known ? "" : absl::StrCat(" -DCMAKE_PREFIX_PATH=", prefix).c_str(), folder.c_str(),
       folder.c_str());
   return kDone;
 }
 
-int MakeLawProject(Session& session, const NewLaw& law) {
+int WriteLaw(Session& session, const NewLaw& law) {
   LabSettings said;
   if (absl::Status status = ReadParameterItems(law.parameters, &said); !status.ok()) {
     return session.Fail(kUsage, status);
@@ -77,9 +81,9 @@ int MakeLawProject(Session& session, const NewLaw& law) {
   static_cast<forms::ParameterOverrides&>(options) = said.overrides;
   auto formula = forms::MakeFormulaLaw(law.formula, options);
   if (!formula.ok()) return session.Fail(kUsage, formula.status());
-  auto files = forms::LawProject(law.name, *formula);
-  if (!files.ok()) return session.Fail(kUsage, files.status());
-  return WriteProject(session, law, *files, formula->assumptions);
+  auto values = forms::LawValues(*formula);
+  if (!values.ok()) return session.Fail(kUsage, values.status());
+  return Write(session, law, *values, formula->assumptions);
 }
 
 void AddPluginOptions(CLI::App* verb, NewPlugin& plugin) {
@@ -97,11 +101,22 @@ void AddNewVerb(CLI::App& plugin, Session& session) {
   CLI::App* create = plugin.add_subcommand(
       "new", "Write the source of a plugin, which builds against an installed Qatlas");
   create->require_subcommand(1);
-  static NewLaw law;
+  static NewPlugin quantizer{"quantizer", "", ""}, scheme{"scheme", "", ""}, model{"model", "", ""};
+  for (const auto& [plugin_of_kind, help] :
+       {std::pair{&quantizer, "Integers with a scale for each row, to go on from"},
+        std::pair{&scheme, "Weights and inputs at bits of their own, to go on from"},
+        std::pair{&model, "A small decoder, to go on from"}}) {
+    CLI::App* verb = create->add_subcommand(plugin_of_kind->kind, help);
+    AddPluginOptions(verb, *plugin_of_kind);
+    verb->callback([&session, one = plugin_of_kind] {
+      session.verb = [&session, one] { return Write(session, *one, {}, {}); };
+    });
+  }
+  static NewLaw law{{"law", "", ""}, kDefaultFormula, {}};
   CLI::App* verb = create->add_subcommand("law", "A law form from a formula");
   AddPluginOptions(verb, law);
   verb->add_option("--from", law.formula, "The formula, with its target on the left side")
-      ->required()
+      ->capture_default_str()
       ->type_name("FORMULA");
   verb->add_option("--start", law.parameters.start, "parameter=0.1,1,10 or parameter=0.1..10")
       ->type_name("NAME=VALUES");
@@ -111,8 +126,7 @@ void AddNewVerb(CLI::App& plugin, Session& session) {
                    "Parameter above 0, searched as its logarithm")
       ->type_name("NAME");
   verb->footer("Example: qatlas plugin new law half-life --from 'delta = k * 2^(-D/h) / N^a'");
-  verb->callback(
-      [&session] { session.verb = [&session] { return MakeLawProject(session, law); }; });
+  verb->callback([&session] { session.verb = [&session] { return WriteLaw(session, law); }; });
 }
 
 }  // namespace qatlas::cli

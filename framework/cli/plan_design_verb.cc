@@ -149,11 +149,12 @@ absl::StatusOr<int> Run(Session& session, Arguments& a) {
       candidate.point.texts[name] = texts[0];
     }
   }
-  for (const std::string& name : a.rivals) {
-    auto form = MakeForms(session)(name);
-    if (!form.ok()) return form.status();
-    auto near = plan::LawNear(*form, name, *rivals[0], *candidates);
+  for (const std::string& name : LawsOf(a.rivals)) {
+    auto made = MakeLawsOf(session)(name);
+    if (!made.ok()) return made.status();
+    auto near = plan::LawNear(made->form, made->name, *rivals[0], *candidates);
     if (!near.ok()) return near.status();
+    near->text = name;
     notes.push_back(absl::StrCat(name, ": ", near->source));
     laws->laws.push_back(*std::move(near));
     rivals.push_back(&laws->laws.back());
@@ -220,7 +221,7 @@ void AddDesignVerb(CLI::App& app, Session& session) {
       "design", "Propose the next runs: those that tell rival laws apart, or make a law surer");
   AddPlanOptions(verb, arguments, "Candidates: N=30M,100M,300M D=1B,10B G=32,64,128");
   verb->add_option("--rival", arguments.rivals,
-                   "A form without constants of its own, brought near to the first law "
+                   "A law without constants of its own, brought near to the first law "
                    "(repeatable)");
   verb->add_option("--budget", arguments.budget, "FLOPs that the runs may cost together");
   verb->add_option("--runs", arguments.runs, "How many runs at most");

@@ -10,6 +10,7 @@
 
 #include "CLI/App.hpp"
 #include "absl/status/statusor.h"
+#include "framework/cli/lab_options.h"
 #include "framework/cli/session.h"
 #include "framework/observe/table.h"
 #include "framework/plan/allocate.h"
@@ -20,10 +21,11 @@ namespace qatlas::cli {
 
 struct PlanArguments {
   std::vector<std::string> items;  // "N=7e9,13B", "precision=W4A4"
-  std::vector<std::string> presets, fits, laws, mapping, fixed, ranges;
-  std::string table, where, noise;
-  std::string loss = fit::kDefaultLoss;
-  std::string intervals = "covariance";
+  std::vector<std::string> presets, fits, laws, mapping, ranges;
+  ParameterItems parameters;
+  std::string table;
+  LabSettings settings;  // of fits to the table: loss, where, noise, stages, search
+  std::string intervals = "auto";
   double relative_error = 0;
   double level = .95;
   bool allow_unidentified = false;
@@ -48,7 +50,8 @@ struct PlanLaws {
 };
 absl::StatusOr<PlanLaws> ReadPlanLaws(Session& session, const PlanArguments& arguments,
                                       bool all_ranked);
-plan::FormFactory MakeForms(Session& session);
+// Laws by their text, for files and names.
+plan::LawFactory MakeLawsOf(Session& session);
 
 // Values by name; texts keep their order too.
 struct PlanAxes {

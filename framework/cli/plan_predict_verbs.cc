@@ -6,9 +6,7 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "framework/cli/lab.h"
 #include "framework/cli/lab_rows.h"
 #include "framework/cli/plan_inputs.h"
@@ -238,24 +236,18 @@ absl::StatusOr<int> Score(Session& session, const ScoreArguments& a) {
   if (!rows.ok()) return rows.status();
   plan::ScoreOptions options;
   options.tolerance = a.tolerance;
-  auto loss = fit::LossByName(text("loss").empty() ? std::string(fit::kDefaultLoss) : text("loss"));
-  if (!loss.ok()) return loss.status();
-  options.problem.loss = *loss;
-  options.problem.non_positive = fit::NonPositive::kLinear;
-  options.problem.noise = text("noise");
-  if (provenance.contains("fixed") && provenance["fixed"].is_array()) {
-    for (const nlohmann::json& item : provenance["fixed"]) {
-      if (!item.is_string()) continue;
-      const std::vector<std::string> sides =
-          absl::StrSplit(item.get<std::string>(), absl::MaxSplits('=', 1));
-      double value = 0;
-      if (sides.size() == 2 && absl::SimpleAtod(sides[1], &value)) {
-        options.problem.fixed[sides[0]] = value;
-      }
-    }
-  }
+  LabSettings settings;
+  if (!text("loss").empty()) settings.loss = text("loss");
+  if (!text("non_positive").empty()) settings.non_positive = text("non_positive");
+  settings.noise = text("noise");
+  auto problem = ProblemOptionsOf(settings);
+  if (!problem.ok()) return problem.status();
+  options.problem = *std::move(problem);
+  auto search = FitOptionsOf(settings);
+  if (!search.ok()) return search.status();
+  options.compare.fit = *search;
   options.compare.bootstrap = false;
-  auto score = plan::ScoreFrozen(*frozen, *rows, MakeForms(session), options);
+  auto score = plan::ScoreFrozen(*frozen, *rows, MakeLawsOf(session), options);
   if (!score.ok()) return score.status();
   score->notes.insert(score->notes.end(), notes.begin(), notes.end());
   const nlohmann::json json = plan::ToJson(*score);

@@ -1,13 +1,18 @@
-// qatlas plugin ls | info: answered from manifests, without opening a library.
+// qatlas plugin ls | info: answered from manifests, without opening a library. plugin docs opens
+// laws.
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "framework/cli/plugin_docs.h"
 #include "framework/cli/session.h"
 #include "framework/plugin/catalog.h"
+#include "framework/plugin/nearest.h"
 
 namespace qatlas::cli {
 namespace {
@@ -42,10 +47,16 @@ nlohmann::json ComponentJson(const plugin::Component& component) {
 
 std::string Range(const plugin::OptionDeclaration& option) {
   if (!option.choices.empty()) return absl::StrJoin(option.choices, " | ");
-  if (option.minimum && option.maximum)
-    return absl::StrCat(*option.minimum, " to ", *option.maximum);
-  if (option.minimum) return absl::StrCat("at least ", *option.minimum);
-  if (option.maximum) return absl::StrCat("at most ", *option.maximum);
+  const auto number = [&option](double value) {
+    // StrCat alone writes 16777216 as 1.67772e+07.
+    return option.type == QATLAS_OPTION_INT ? absl::StrCat(static_cast<int64_t>(value))
+                                            : absl::StrCat(value);
+  };
+  if (option.minimum && option.maximum) {
+    return absl::StrCat(number(*option.minimum), " to ", number(*option.maximum));
+  }
+  if (option.minimum) return absl::StrCat("at least ", number(*option.minimum));
+  if (option.maximum) return absl::StrCat("at most ", number(*option.maximum));
   return plugin::OptionTypeName(option.type);
 }
 
@@ -121,9 +132,8 @@ int Info(Session& session, const std::string& name) {
       for (const std::string& known : (*catalog)->Names(kind)) names.push_back(known);
     }
     std::string message =
-        absl::StrCat("no component '", name,
-                     "'; there are: ", names.empty() ? "none" : absl::StrJoin(names, ", "),
-                     "; searched ", absl::StrJoin((*catalog)->folders(), ", "));
+        absl::StrCat("no component '", name, "'", plugin::NearestHint(name, names), "; searched ",
+                     absl::StrJoin((*catalog)->folders(), ", "));
     for (const plugin::PassedOver& entry : (*catalog)->passed_over()) {
       absl::StrAppend(&message, "\n  passed over ", entry.path, ": ", entry.reason);
     }
@@ -138,6 +148,27 @@ int Info(Session& session, const std::string& name) {
   return kDone;
 }
 
+int Docs(Session& session, const std::string& output) {
+  auto catalog = session.Catalog();
+  if (!catalog.ok()) return session.Fail(kPluginFailure, catalog.status());
+  const auto pages = PluginPages(**catalog);
+  if (!pages.ok()) return session.Fail(kPluginFailure, pages.status());
+  std::error_code error;
+  std::filesystem::create_directories(output, error);
+  for (const auto& [name, text] : *pages) {
+    const std::filesystem::path path = std::filesystem::path(output) / name;
+    std::ofstream out(path, std::ios::binary);
+    out << text;
+    out.close();
+    if (!out) {
+      return session.Fail(kFailed,
+                          absl::UnavailableError(absl::StrCat("cannot write ", path.string())));
+    }
+    std::printf("%s\n", path.c_str());
+  }
+  return kDone;
+}
+
 }  // namespace
 
 void AddPluginVerbs(CLI::App& app, Session& session) {
@@ -149,6 +180,11 @@ void AddPluginVerbs(CLI::App& app, Session& session) {
   static std::string name;
   info->add_option("NAME", name, "Name of a component, such as 'int' or 'qat-unified'")->required();
   info->callback([&session] { session.verb = [&session] { return Info(session, name); }; });
+  AddCheckVerb(*plugin, session);
+  CLI::App* docs = plugin->add_subcommand("docs", "Write pages of Markdown about all components");
+  static std::string output;
+  docs->add_option("FOLDER", output, "Folder to write to")->required();
+  docs->callback([&session] { session.verb = [&session] { return Docs(session, output); }; });
   AddNewVerb(*plugin, session);
 }
 

@@ -1,4 +1,4 @@
-// qatlas recipe ls | cp | show | validate.
+// qatlas recipe ls | cp | show | validate | schema.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -12,6 +12,8 @@
 #include "absl/strings/str_cat.h"
 #include "framework/cli/recipes.h"
 #include "framework/cli/session.h"
+#include "framework/observe/atomic_file.h"
+#include "framework/recipe/json_schema.h"
 
 namespace qatlas::cli {
 namespace {
@@ -23,16 +25,6 @@ struct Arguments {
   std::string target;
   std::vector<std::string> overrides;
 };
-
-// The comment lines at the head of a recipe are its description.
-std::string FirstComment(const fs::path& file) {
-  std::ifstream in(file);
-  std::string line;
-  while (std::getline(in, line) && line.rfind("#", 0) == 0) {
-    if (line.size() > 2) return line.substr(2);
-  }
-  return "";
-}
 
 int List(const Session& session) {
   nlohmann::json answer = nlohmann::json::array();
@@ -106,6 +98,20 @@ int Validate(Session& session, const Arguments& arguments) {
   return kDone;
 }
 
+int Schema(Session& session, const Arguments& arguments) {
+  auto catalog = session.Catalog();
+  if (!catalog.ok()) return session.Fail(kPluginFailure, catalog.status());
+  const std::string text = recipe::JsonSchema(**catalog).dump(2) + "\n";
+  if (arguments.target.empty()) {
+    std::cout << text;
+    return kDone;
+  }
+  if (absl::Status status = observe::WriteFileAtomically(arguments.target, text); !status.ok()) {
+    return session.Fail(kFailed, status);
+  }
+  return kDone;
+}
+
 }  // namespace
 
 void AddRecipeVerbs(CLI::App& app, Session& session) {
@@ -128,6 +134,11 @@ void AddRecipeVerbs(CLI::App& app, Session& session) {
     verb->add_option("RECIPE", arguments.name, "File, or name of an installed recipe")->required();
     verb->add_option("OVERRIDES", arguments.overrides, "key.path=value, as TOML writes values");
   }
+  CLI::App* schema = recipe->add_subcommand(
+      "schema", "Print the JSON Schema of recipes with the installed plugins, for editors");
+  schema->add_option("--output,-o", arguments.target, "Write to a file")->type_name("FILE");
+  schema->callback(
+      [&session] { session.verb = [&session] { return Schema(session, arguments); }; });
   show->callback([&session] { session.verb = [&session] { return Show(session, arguments); }; });
   validate->callback(
       [&session] { session.verb = [&session] { return Validate(session, arguments); }; });

@@ -1,6 +1,7 @@
 #include "framework/cli/recipes.h"
 
 #include <algorithm>
+#include <fstream>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,15 @@ std::vector<fs::path> InstalledRecipes() {
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+std::string FirstComment(const fs::path& file) {
+  std::ifstream in(file);
+  std::string line;
+  while (std::getline(in, line) && line.rfind("#", 0) == 0) {
+    if (line.size() > 2) return line.substr(2);
+  }
+  return "";
 }
 
 // A file as given, or the installed recipe of that name.

@@ -102,9 +102,9 @@ int Run(Session& session, const Arguments& arguments) {
   plan->data = *facts;
 
   // What is finished is worth showing, also when the rest is not.
-  if (absl::Status status = runs::WriteStudyResults(*plan, store); !status.ok()) {
-    return session.Fail(kFailed, status);
-  }
+  absl::Status written = runs::WriteStudyResults(*plan, store);
+  written.Update(WriteProvenance(*plan, store));
+  if (!written.ok()) return session.Fail(kFailed, written);
   nlohmann::json answer = {
       {"recipe", recipe->name},     {"trained", report->trained},
       {"failed", report->failed},   {"blocked", report->blocked},

@@ -53,15 +53,17 @@ class Session {
 
 // Each adds its verbs to the command line.
 void AddPluginVerbs(CLI::App& app, Session& session);
-void AddNewVerb(CLI::App& plugin, Session& session);  // plugin new
+void AddNewVerb(CLI::App& plugin, Session& session);    // plugin new
+void AddCheckVerb(CLI::App& plugin, Session& session);  // plugin check
 void AddRecipeVerbs(CLI::App& app, Session& session);
 void AddLabVerbs(CLI::App& app, Session& session);  // fit, compare
 void AddReportVerb(CLI::App& app, Session& session);
 void AddPlanVerb(CLI::App& app, Session& session);
 void AddDesignVerb(CLI::App& app, Session& session);
 void AddPredictVerbs(CLI::App& app, Session& session);  // predict, score
-void AddTableVerbs(CLI::App& app, Session& session);  // observations, optima
+void AddTableVerbs(CLI::App& app, Session& session);    // observations, optima
 void AddDoctorVerb(CLI::App& app, Session& session);
+void AddShellVerbs(CLI::App& app, Session& session);  // completion, man
 #ifdef QATLAS_HAS_TRAINING
 void AddRunVerbs(CLI::App& app, Session& session);    // run, status
 void AddStoreVerbs(CLI::App& app, Session& session);  // store, export

@@ -149,6 +149,8 @@ int Export(Session& session, const Arguments& arguments) {
   const std::string folder = store.SegmentFolder(*id).string();
   const pid_t child = fork();
   if (child == 0) {
+    // The layout goes to standard output, for programs; it lies in the folder too.
+    if (!session.json && std::freopen("/dev/null", "w", stdout) == nullptr) _exit(127);
     execl(worker->c_str(), worker->c_str(), "export", folder.c_str(), arguments.output.c_str(),
           nullptr);
     _exit(127);
@@ -158,6 +160,12 @@ int Export(Session& session, const Arguments& arguments) {
       WEXITSTATUS(status) != 0) {
     return session.Fail(kFailed,
                         absl::InternalError(absl::StrCat("the worker did not export ", folder)));
+  }
+  if (!session.json) {
+    std::printf(
+        "%s: quantized.safetensors (codes and scales), merged.safetensors (weights to compute "
+        "with), layout.json\n",
+        arguments.output.c_str());
   }
   return kDone;
 }

@@ -62,14 +62,14 @@ nlohmann::ordered_json Provenance(const runs::Plan& plan, const runs::Store& sto
 
 }  // namespace
 
+absl::Status WriteProvenance(const runs::Plan& plan, const runs::Store& store) {
+  const fs::path path = store.StudyFolder(plan.recipe.name) / "provenance.json";
+  return observe::WriteFileAtomically(path.string(), Provenance(plan, store).dump(2) + "\n");
+}
+
 absl::StatusOr<fs::path> AnalyzeStudy(Session& session, const runs::Plan& plan,
                                       const runs::Store& store) {
   const fs::path folder = store.StudyFolder(plan.recipe.name);
-  if (absl::Status status = observe::WriteFileAtomically((folder / "provenance.json").string(),
-                                                         Provenance(plan, store).dump(2) + "\n");
-      !status.ok()) {
-    return status;
-  }
   auto inputs = InputsOfStudy(plan.recipe, folder);
   if (!inputs.ok()) return inputs.status();
   return Analyze(session, *std::move(inputs), folder);

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "framework/cli/session.h"
 #include "framework/runs/plan.h"
@@ -11,8 +12,10 @@
 
 namespace qatlas::cli {
 
-// Writes provenance.json (versions, data, seeds, hardware) into the study's folder, analyzes what
-// is finished, and returns the report's path.
+// Writes provenance.json (versions, data, seeds, hardware) into the study's folder.
+absl::Status WriteProvenance(const runs::Plan& plan, const runs::Store& store);
+
+// Analyzes what is finished and returns the report's path.
 absl::StatusOr<std::filesystem::path> AnalyzeStudy(Session& session, const runs::Plan& plan,
                                                    const runs::Store& store);
 

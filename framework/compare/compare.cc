@@ -48,6 +48,7 @@ absl::StatusOr<Together> FindTogether(const observe::Table& table, const Compare
   for (int group : groups) count = std::max(count, group + 1);
   if (count < kLeastGroups) return together;
   together.clusterings.push_back(groups);
+  if (!options.draw_groups) return together;
   together.drawn = std::move(groups);
   comparison->resampled_groups = count;
   return together;

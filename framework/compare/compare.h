@@ -21,9 +21,9 @@ namespace qatlas::compare {
 
 // One form to compare: what to fit and how.
 struct Candidate {
-  std::string name;  // unique label; usually the component's name
-  std::shared_ptr<const LawForm> form;
-  fit::ProblemOptions problem;
+  std::string name;                     // unique label; usually the component's name
+  std::shared_ptr<const LawForm> form;  // to fit
+  fit::ProblemOptions problem;          // how it is posed
   // Whether it may be fitted with N counted otherwise: not where constants were found for one count
   // (DeltaFromLoss, LossFromDelta). Candidates with fixed parameters never are.
   bool recountable = true;
@@ -32,11 +32,11 @@ struct Candidate {
 // A bootstrap over fewer groups has too few different draws.
 inline constexpr int kLeastGroups = 5;
 
-struct CompareOptions {
-  NoiseModel noise = NoiseModel::kStudentT;
-  fit::FitOptions fit;
-  int folds = 5;      // of cross-validation; 0: leave one out
-  uint64_t seed = 1;  // of the folds
+struct CompareOptions {                      // How forms are compared.
+  NoiseModel noise = NoiseModel::kStudentT;  // of the likelihood
+  fit::FitOptions fit;                       // of every form
+  int folds = 5;                             // of cross-validation; 0: leave one out
+  uint64_t seed = 1;                         // of the folds
   // Columns of which one level at a time is left out and predicted from the rest, where they have
   // at least three levels in the rows.
   std::vector<std::string> scales = {"N", "D", "G", "weight_bits"};
@@ -45,9 +45,11 @@ struct CompareOptions {
   std::vector<std::string> together;
   bool bootstrap = true;
   fit::BootstrapOptions resampling;
-  // Rows that agree in these columns are drawn together by the bootstrap (fit::Resampling::kGroups)
-  // where they make at least kLeastGroups groups; else, or where empty, `resampling` stands.
+  // Rows that agree in these columns err together, where they make at least kLeastGroups groups: in
+  // standard errors of differences and, with draw_groups, in the bootstrap, which then draws whole
+  // groups (fit::Resampling::kGroups) in place of what `resampling` says.
   std::vector<std::string> resampled_together;
+  bool draw_groups = true;
   // Expanding windows: trained on runs up to a threshold of each, predicting the rest. "compute" is
   // the column flops where the table has it, else 6 N D.
   std::vector<std::string> extrapolated = {"N", "D", "compute"};
@@ -57,8 +59,8 @@ struct CompareOptions {
   int64_t influence_runs = 500;              // left out one by one; beyond, those that weigh most
   std::string alternative_size = "N_total";  // column; not examined where the table lacks it
   int ranking_resamples = 1000;              // of the log likelihoods run by run; 0: none
-  double level = .95;
-  int threads = 0;
+  double level = .95;                        // of intervals
+  int threads = 0;                           // 0: all
 };
 
 // Fits every candidate to the same rows of the table and ranks them.

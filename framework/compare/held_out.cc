@@ -143,11 +143,27 @@ absl::StatusOr<std::vector<int>> RandomFolds(const observe::Table& table, int fo
 }
 
 std::vector<int> LevelFolds(const observe::Table& table, const std::string& column) {
-  const auto groups = table.GroupBy({column});
+  // Scattered values are no levels: ranges of them are left out.
+  constexpr size_t kMostLevels = 12;
+  constexpr size_t kRanges = 10;
+  auto groups = table.GroupBy({column});
   if (!groups.ok() || groups->size() < 3) return {};
   std::vector<int> result(table.rows(), 0);
+  const bool ranges = groups->size() > kMostLevels && table.FindNumbers(column) != nullptr;
+  if (ranges) {
+    const auto value = [&](const observe::Group& group) {
+      const double x = table.NumberAt(group.rows[0], column);
+      return std::isnan(x) ? -std::numeric_limits<double>::infinity() : x;
+    };
+    std::stable_sort(
+        groups->begin(), groups->end(),
+        [&](const observe::Group& a, const observe::Group& b) { return value(a) < value(b); });
+  }
+  size_t before = 0;
   for (size_t level = 0; level < groups->size(); ++level) {
-    for (size_t row : (*groups)[level].rows) result[row] = static_cast<int>(level);
+    const size_t fold = ranges ? before * kRanges / table.rows() : level;
+    for (size_t row : (*groups)[level].rows) result[row] = static_cast<int>(fold);
+    before += (*groups)[level].rows.size();
   }
   return result;
 }

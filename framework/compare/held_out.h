@@ -18,7 +18,8 @@ namespace qatlas::compare {
 absl::StatusOr<std::vector<int>> RandomFolds(const observe::Table& table, int folds,
                                              const std::vector<std::string>& together,
                                              uint64_t seed);
-// One fold a level of the column; empty where it has fewer than three levels or is absent.
+// One fold a level of the column, or one a tenth of the rows in order of the value where a number
+// has more than twelve levels (folds may then be fewer); empty where it has fewer than three levels or is absent.
 std::vector<int> LevelFolds(const observe::Table& table, const std::string& column);
 
 // What a fit to some rows predicts for the others; rows are those of the problem.

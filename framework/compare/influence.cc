@@ -84,7 +84,9 @@ std::vector<Influence> LeaveEachOut(const Examined& examined, std::vector<std::s
       for (int64_t k = begin; k < end; ++k) {
         Influence& influence = result[k];
         influence.row = rows[k];
-        influence.where = examined.table->Where(rows[k]);
+        const observe::Table& table = *examined.table;
+        influence.where = std::string(table.TextAt(rows[k], "run"));
+        if (influence.where.empty()) influence.where = table.Where(rows[k]);
         std::vector<double> aicc;
         for (const Ranked& form : ranking) {
           const fit::Problem& problem = *form.fit.problem;

@@ -1,4 +1,4 @@
-// Comparisons as JSON, for reports and other programs. docs/laws.md describes the keys.
+// Comparisons as JSON, for reports and other programs. docs/comparison.md describes the keys.
 #ifndef QATLAS_FRAMEWORK_COMPARE_JSON_H_
 #define QATLAS_FRAMEWORK_COMPARE_JSON_H_
 
@@ -10,7 +10,7 @@
 
 namespace qatlas::compare {
 
-nlohmann::json ToJson(const Comparison& comparison);
+nlohmann::json ToJson(const Comparison& comparison);  // keys: docs/laws.md
 
 // Curves of a fit along one covariate: for every combination of the other covariates and categories
 // that the fit's rows have (at most `limit`, evenly taken), `points` values from the lowest to the

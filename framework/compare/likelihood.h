@@ -12,25 +12,25 @@
 
 namespace qatlas::compare {
 
-enum class NoiseModel {
+enum class NoiseModel {  // Density of residuals.
   kGaussian,
   kStudentT,  // 4 degrees of freedom: outliers count less; scale fitted
   kHuber,     // exp(-rho(r/s)) normalized, threshold 1.345 s (95% efficiency under Gaussian noise)
 };
-absl::StatusOr<NoiseModel> NoiseModelByName(absl::string_view name);
-const char* Name(NoiseModel model);
+absl::StatusOr<NoiseModel> NoiseModelByName(absl::string_view name);  // "student-t", ...
+const char* Name(NoiseModel model);                                   // as ByName reads it
 
 // Noise is additive in the space of the fit's loss: in log space the density of the target carries
 // the Jacobian 1/y, so that fits in either space are comparable as densities of the target. Weights
 // multiply the log densities, scaled to a mean of 1 over the rows.
 struct Likelihood {
-  NoiseModel model = NoiseModel::kStudentT;
-  double scale = 0;            // maximum likelihood, in the residual's units
-  double log_likelihood = 0;   // sum, of the target
-  std::vector<double> by_row;  // [rows of the problem], weighted
+  NoiseModel model = NoiseModel::kStudentT;  // density
+  double scale = 0;                          // maximum likelihood, in the residual's units
+  double log_likelihood = 0;                 // sum, of the target
+  std::vector<double> by_row;                // [rows of the problem], weighted
   // Where the density has its maximum: free coordinates as searched, natural values of all
   // parameters, and the predictions there. Filled by Maximize.
-  std::vector<double> coordinates, values, prediction;
+  std::vector<double> coordinates, values, prediction;  // at the maximum
   bool maximum = false;  // false: too few rows for one; the likelihood is that of given predictions
 };
 

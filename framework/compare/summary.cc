@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <vector>
 
 #include <absl/strings/str_cat.h>
@@ -12,29 +13,48 @@ namespace qatlas::compare {
 namespace {
 
 constexpr size_t kShownRuns = 3;
+constexpr size_t kWidestName = 40;
 
 std::string Percent(double share) {
   return std::isfinite(share) ? absl::StrFormat("%.3g%%", 100 * share) : "-";
 }
 
+// A block by axis: forms down, how many times beyond the fitted runs across.
 void AppendExtrapolation(const Comparison& comparison, std::string* text) {
   const std::vector<Ranked>& ranking = comparison.ranking;
+  size_t width = 0;
+  for (const Ranked& form : ranking) width = std::max(width, form.name.size());
+  width = std::min(width, kWidestName);
+  bool begun = false;
   for (size_t axis = 0; axis < ranking[0].extrapolation.size(); ++axis) {
-    std::vector<std::string> parts;
+    std::set<double> steps;
     for (const Ranked& form : ranking) {
-      const Extrapolation& along = form.extrapolation[axis];
-      if (along.predictions == 0) {
-        parts.push_back(absl::StrCat(form.name, " cannot"));
-        continue;
-      }
-      std::vector<std::string> steps;
-      for (const FanStep& step : along.fan) {
-        steps.push_back(absl::StrFormat("%s to x%g", Percent(step.mean_relative_error), step.high));
-      }
-      parts.push_back(absl::StrCat(form.name, " ", absl::StrJoin(steps, ", ")));
+      for (const FanStep& step : form.extrapolation[axis].fan) steps.insert(step.high);
     }
-    absl::StrAppend(text, "Extrapolating along ", ranking[0].extrapolation[axis].axis,
-                    " (relative error by distance): ", absl::StrJoin(parts, "; "), "\n");
+    if (steps.empty()) continue;
+    if (!begun) {
+      absl::StrAppend(text,
+                      "Extrapolation: relative error on runs up to so many times beyond those "
+                      "fitted\n");
+    }
+    begun = true;
+    absl::StrAppendFormat(text, "  %-*s", static_cast<int>(width) + 2,
+                          absl::StrCat("along ", ranking[0].extrapolation[axis].axis));
+    for (const double step : steps) {
+      absl::StrAppendFormat(text, "%8s", absl::StrFormat("x%g", step));
+    }
+    absl::StrAppend(text, "\n");
+    for (const Ranked& form : ranking) {
+      absl::StrAppendFormat(text, "    %-*s", static_cast<int>(width), form.name);
+      for (const double step : steps) {
+        const auto& fan = form.extrapolation[axis].fan;
+        const auto found = std::find_if(fan.begin(), fan.end(),
+                                        [&](const FanStep& other) { return other.high == step; });
+        absl::StrAppendFormat(text, "%8s",
+                              found == fan.end() ? "-" : Percent(found->mean_relative_error));
+      }
+      absl::StrAppend(text, "\n");
+    }
   }
 }
 
@@ -52,21 +72,23 @@ void AppendNested(const Comparison& comparison, std::string* text) {
 }
 
 void AppendWinMaps(const Comparison& comparison, std::string* text) {
+  bool begun = false;
   for (const WinMap& map : comparison.win_maps) {
     if (map.columns.size() != 1) continue;
     std::vector<std::string> parts;
     for (const WinRegion& region : map.regions) {
       const Range& range = region.ranges[0];
       if (region.winner.empty()) continue;
-      parts.push_back(absl::StrFormat("%s %s%s (%d runs)",
+      parts.push_back(absl::StrFormat("%s %s%s",
                                       range.low == range.high
                                           ? absl::StrFormat("%.3g", range.low)
                                           : absl::StrFormat("%.3g to %.3g", range.low, range.high),
-                                      region.winner, region.clear ? ", clearly" : "", region.rows));
+                                      region.winner, region.clear ? "*" : ""));
     }
     if (parts.empty()) continue;
-    absl::StrAppend(text, "Best on held-out runs by ", map.columns[0], ": ",
-                    absl::StrJoin(parts, "; "), "\n");
+    if (!begun) absl::StrAppend(text, "Best on held-out runs (*: clear of noise)\n");
+    begun = true;
+    absl::StrAppend(text, "  by ", map.columns[0], ": ", absl::StrJoin(parts, ", "), "\n");
   }
 }
 
@@ -94,9 +116,13 @@ void AppendRobustness(const Comparison& comparison, std::string* text) {
     }
     absl::StrAppend(
         text,
-        absl::StrFormat("Without any one of %d runs the first form changes %d "
-                        "times; the gap of %.1f moves most without ",
-                        robustness.examined_runs, robustness.flipping_runs, robustness.gap),
+        absl::StrFormat("Leaving out any one of %d runs: %s; the gap of %.1f moves most without ",
+                        robustness.examined_runs,
+                        robustness.flipping_runs == 0
+                            ? "the same form is first"
+                            : absl::StrCat("another form is first without ",
+                                           robustness.flipping_runs, " of them"),
+                        robustness.gap),
         absl::StrJoin(parts, "; "), "\n");
   }
   if (robustness.resamples > 0) {

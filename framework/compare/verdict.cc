@@ -14,10 +14,6 @@
 namespace qatlas::compare {
 namespace {
 
-constexpr double kCriterionGap = 6;
-constexpr double kStandardErrors = 2;
-constexpr double kRatioLevel = .01;
-constexpr double kFullLevel = .05;
 constexpr double kExtrapolationLevel = .01;
 constexpr int64_t kSpareRuns = 3;
 
@@ -37,22 +33,23 @@ std::string As(const NestedTest& test) {
 }
 
 // Why `best` is not clearly better than `other`; "" where it is.
-std::string Objection(const Comparison& comparison, const Ranked& best, const Ranked& other) {
+std::string Objection(const Comparison& comparison, const VerdictRule& rule, const Ranked& best,
+                      const Ranked& other) {
   const NestedTest* ratio = Ratio(comparison, best.name, other.name);
   const double gap = other.aicc - best.aicc;
   const bool contained = ratio != nullptr && ratio->restricted == best.name;
-  if (contained && !(gap >= kCriterionGap && ratio->p > kFullLevel)) {
+  if (contained && !(gap >= rule.criterion_gap && ratio->p > rule.full_level)) {
     return absl::StrFormat(
         "%s contains it%s and %s (likelihood ratio %.1f, p = %.2g)", other.name, As(*ratio),
-        ratio->p > kFullLevel ? "cannot be ruled out, though the runs do not call for it"
-                              : "the runs half call for it",
+        ratio->p > rule.full_level ? "cannot be ruled out, though the runs do not call for it"
+                                   : "the runs half call for it",
         ratio->statistic, ratio->p);
   }
-  if (std::isfinite(gap) && gap < kCriterionGap) {
+  if (std::isfinite(gap) && gap < rule.criterion_gap) {
     return absl::StrFormat("its AICc is only %.1f below that of %s", gap, other.name);
   }
   if (ratio != nullptr && !contained) {
-    if (!(ratio->p < kRatioLevel)) {
+    if (!(ratio->p < rule.ratio_level)) {
       return absl::StrFormat(
           "%s is a special case of it%s that the runs do not rule out (p = %.2g)", other.name,
           As(*ratio), ratio->p);
@@ -60,7 +57,7 @@ std::string Objection(const Comparison& comparison, const Ranked& best, const Ra
   } else if (ratio == nullptr) {
     const double corrected =
         -other.log_likelihood_difference - (best.parameters - other.parameters);
-    if (!(corrected >= kStandardErrors * other.difference_se)) {
+    if (!(corrected >= rule.standard_errors * other.difference_se)) {
       return absl::StrFormat(
           "its log likelihood exceeds that of %s by %.1f with a standard error of %.1f (run by "
           "run, less the parameters)",
@@ -159,7 +156,7 @@ std::string Stood(const Comparison& comparison) {
 
 }  // namespace
 
-void Judge(Comparison* comparison) {
+void Judge(Comparison* comparison, const VerdictRule& rule) {
   comparison->contenders.clear();
   comparison->rule = absl::StrFormat(
       "A form is called best if its AICc is at least %g below every other's, its log likelihood "
@@ -170,7 +167,7 @@ void Judge(Comparison* comparison) {
       "parameters counted otherwise, and its own parameters are determined by the runs. Against a "
       "form that contains it p must exceed %g. Fewer than %d runs beyond a form's parameters are "
       "too few to compare.",
-      kCriterionGap, kStandardErrors, kRatioLevel, kFullLevel, kSpareRuns);
+      rule.criterion_gap, rule.standard_errors, rule.ratio_level, rule.full_level, kSpareRuns);
   const std::vector<Ranked>& ranking = comparison->ranking;
   const std::string runs = absl::StrCat(comparison->rows, " runs");
   if (ranking.empty()) {
@@ -219,7 +216,7 @@ void Judge(Comparison* comparison) {
   std::vector<std::string> objections;
   std::set<std::string> contenders;
   for (size_t i = 1; i < ranking.size(); ++i) {
-    const std::string objection = Objection(*comparison, best, ranking[i]);
+    const std::string objection = Objection(*comparison, rule, best, ranking[i]);
     if (objection.empty()) continue;
     objections.push_back(objection);
     contenders.insert(ranking[i].name);

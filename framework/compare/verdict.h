@@ -6,10 +6,17 @@
 
 namespace qatlas::compare {
 
+struct VerdictRule {
+  double criterion_gap = 6;    // (a)
+  double standard_errors = 2;  // (b)
+  double ratio_level = .01;    // (b), against a special case
+  double full_level = .05;     // (b), against a form that contains it
+};
+
 // Fills verdict, sentence, rule and contenders from a comparison whose everything else is filled.
 //
 // The rule: the form with the lowest AICc is called best if, against every other form,
-//   (a) its AICc is lower by at least 6;
+//   (a) its AICc is lower by at least 6 (criterion_gap, as all below with VerdictRule's values);
 //   (b) the difference in log likelihood, less the difference in the number of parameters, is at
 //       least twice its standard error (Vuong 1989, from the differences run by run); against a
 //       form that is a special case of it, the likelihood ratio has p < .01 in its place, and
@@ -20,7 +27,7 @@ namespace qatlas::compare {
 // counted otherwise, as far as these were examined; and if it is itself identifiable. Fewer than
 // three runs to spare beyond a form's parameters are too few. Forms that extrapolate better (p <
 // .01) are named in the sentence, whatever the verdict.
-void Judge(Comparison* comparison);
+void Judge(Comparison* comparison, const VerdictRule& rule = {});
 
 }  // namespace qatlas::compare
 

@@ -196,7 +196,7 @@ absl::StatusOr<Parts> CollectParts(const Table& table, absl::Span<const std::str
   }
   if (!parts.seed_variance.known()) {
     parts.notes.push_back(
-        absl::StrCat("the training error is unknown: ", parts.seed_variance.reason));
+        absl::StrCat("The training error is unknown: ", parts.seed_variance.reason));
   }
   return parts;
 }

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 
 #include "framework/observe/atomic_file.h"
+#include "framework/observe/json_text.h"
 #include "framework/observe/problems.h"
 
 namespace qatlas::decompose {
@@ -107,11 +108,9 @@ double Median(std::vector<double> values) {
 absl::Status AppendSites(absl::string_view text, const std::string& file, const std::string& run,
                          Table& table) {
   Json json;
-  try {
-    json = Json::parse(text.begin(), text.end());
-  } catch (const Json::parse_error& error) {
+  if (const auto problem = observe::ParseJson(text, &json)) {
     return absl::InvalidArgumentError(
-        absl::StrCat(file, ": byte ", error.byte, ": this is no JSON"));
+        absl::StrCat(file, ": byte ", problem->byte, ": ", problem->what));
   }
   double step = observe::kMissing;
   if (json.is_object() && json.contains("sites")) {

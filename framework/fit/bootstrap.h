@@ -12,24 +12,24 @@
 
 namespace qatlas::fit {
 
-enum class Resampling {
-  kPairs,      // rows with replacement
-  kResiduals,  // residuals with replacement, inflated for leverage, added to the fit
-  kGroups,     // whole groups of rows that agree in a column (all rows of one run, of one seed)
+enum class Resampling {  // What is drawn.
+  kPairs,                // rows with replacement
+  kResiduals,            // residuals with replacement, inflated for leverage, added to the fit
+  kGroups,  // whole groups of rows that agree in a column (all rows of one run, of one seed)
 };
 
-struct BootstrapOptions {
-  Resampling resampling = Resampling::kPairs;
+struct BootstrapOptions {                      // How runs are resampled.
+  Resampling resampling = Resampling::kPairs;  // what is drawn
   std::vector<std::string> groups;  // group label of each row of the problem, for kGroups
-  int replicates = 1000;
-  uint64_t seed = 1;
-  double level = .95;
-  int threads = 0;
-  FitOptions fit;  // of the refits, which start at the fit's own optimum
+  int replicates = 1000;            // resamples
+  uint64_t seed = 1;                // of the draws
+  double level = .95;               // of intervals
+  int threads = 0;                  // 0: all
+  FitOptions fit;                   // of the refits, which start at the fit's own optimum
 };
 
-struct BootstrapInterval {
-  std::string name;
+struct BootstrapInterval {    // Of one parameter, natural units.
+  std::string name;           // of the parameter
   double standard_error = 0;  // natural units
   double bias = 0;            // mean of the replicates minus the estimate
   Interval percentile;        // quantiles of the replicates
@@ -38,7 +38,7 @@ struct BootstrapInterval {
   Interval basic;
 };
 
-struct BootstrapResult {
+struct BootstrapResult {                      // What Bootstrap() found.
   std::vector<BootstrapInterval> parameters;  // of problem.parameters()
   // [replicates that converged][coordinates], as searched; the order does not depend on threads.
   std::vector<std::vector<double>> coordinates;

@@ -48,14 +48,23 @@ namespace {
 
 using Columns = std::vector<std::vector<double>>;
 
-// Reduces the columns to the upper triangle R of their QR factorization, [n][n] by columns.
-Columns Triangle(Columns a) {
+double Norm(const double* x, size_t size) {
+  double largest = 0;
+  for (size_t i = 0; i < size; ++i) largest = std::max(largest, std::abs(x[i]));
+  if (!(largest > 0)) return 0;
+  double squares = 0;
+  for (size_t i = 0; i < size; ++i) squares += (x[i] / largest) * (x[i] / largest);
+  return largest * std::sqrt(squares);
+}
+
+// Reflects the columns onto the upper triangle R of their QR factorization.
+void Reflect(Columns* columns) {
+  Columns& a = *columns;
   const size_t n = a.size();
   const size_t rows = a[0].size();
   for (size_t j = 0; j < n && j + 1 < rows; ++j) {
     std::vector<double>& x = a[j];
-    double norm = 0;
-    for (size_t i = j; i < rows; ++i) norm = std::hypot(norm, x[i]);
+    const double norm = Norm(x.data() + j, rows - j);
     if (norm == 0) continue;
     // Reflects x[j..] onto the axis; the sign avoids cancellation.
     const double head = x[j] > 0 ? -norm : norm;
@@ -67,18 +76,34 @@ Columns Triangle(Columns a) {
       for (size_t i = 0; i < v.size(); ++i) a[c][j + i] -= 2 * dot / square * v[i];
     }
   }
-  for (size_t c = 0; c < n; ++c) {
-    a[c].resize(n);
-    for (size_t i = c + 1; i < n; ++i) a[c][i] = 0;
+}
+
+// R of the QR factorization, [n][n] by columns: pieces of the rows at a time under the R of those
+// before, so that long columns are read once.
+Columns Triangle(const Columns& a) {
+  constexpr size_t kPiece = 1024;
+  const size_t n = a.size();
+  const size_t rows = a[0].size();
+  Columns r(n, std::vector<double>(n, 0.0));
+  for (size_t begin = 0; begin < rows; begin += kPiece) {
+    const size_t end = std::min(rows, begin + kPiece);
+    for (size_t c = 0; c < n; ++c) {
+      r[c].insert(r[c].end(), a[c].begin() + begin, a[c].begin() + end);
+    }
+    Reflect(&r);
+    for (size_t c = 0; c < n; ++c) {
+      r[c].resize(n);
+      for (size_t i = c + 1; i < n; ++i) r[c][i] = 0;
+    }
   }
-  return a;
+  return r;
 }
 
 }  // namespace
 
 Svd RightSvd(Columns columns) {
   const size_t n = columns.size();
-  Columns a = Triangle(std::move(columns));
+  Columns a = Triangle(columns);
   Columns v(n, std::vector<double>(n, 0.0));
   for (size_t i = 0; i < n; ++i) v[i][i] = 1;
   for (int sweep = 0; sweep < 60; ++sweep) {

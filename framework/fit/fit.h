@@ -14,7 +14,7 @@
 
 namespace qatlas::fit {
 
-enum class LocalSearch {
+enum class LocalSearch {  // From one start.
   kOwn,         // Levenberg-Marquardt on the analytic Jacobian, then BFGS where the loss is robust
   kNloptLbfgs,  // NLopt's LD_LBFGS, with the same objective and gradient
   kNloptSlsqp,  // NLopt's LD_SLSQP
@@ -49,7 +49,7 @@ enum class End {
 };
 const char* Name(End end);  // "closed", "bound", "open"
 
-struct FitOptions {
+struct FitOptions {  // How a fit searches.
   // Which starts are searched: the product of the spec's start values, over the parameters that are
   // not solved in closed form. With `closed_form`, linear parameters get their (weighted least
   // squares) optimum at every start and need no grid of their own.
@@ -64,16 +64,16 @@ struct FitOptions {
   int searched = 32;
   bool stop_early = true;       // search fewer where that is safe: the rule is in search.h
   int64_t max_starts = 200000;  // beyond, every k-th of the product is taken
-  LocalSearch local = LocalSearch::kOwn;
-  GlobalSearch global = GlobalSearch::kNone;
-  int evaluations = 20000;   // of the objective, by one global search
-  uint64_t seed = 1;         // of global searches
+  LocalSearch local = LocalSearch::kOwn;      // search from a start
+  GlobalSearch global = GlobalSearch::kNone;  // search over all
+  int evaluations = 20000;                    // of the objective, by one global search
+  uint64_t seed = 1;                          // of global searches
   double tolerance = 1e-10;  // relative decrease of the objective at which a search ends
   int max_iterations = 500;  // of one local search
   int threads = 0;           // 0: as many as the machine has. Results do not depend on it
   double level = .95;        // of the intervals
-  Intervals intervals = Intervals::kProfile;
-  Covariance covariance = Covariance::kEqual;
+  Intervals intervals = Intervals::kProfile;   // what they are from
+  Covariance covariance = Covariance::kEqual;  // of what noise
 
   // Every start of the product over all parameters, each searched to its optimum: Besiroglu et al.
   // 2024.
@@ -85,18 +85,18 @@ struct FitOptions {
   }
 };
 
-struct Interval {
-  double low = 0, high = 0;
+struct Interval {            // An interval of a number.
+  double low = 0, high = 0;  // NaN: none
 };
 
 // One parameter of a fit; values in natural units.
 struct Estimate {
-  std::string name;       // "alpha", "k[W4A4]"
-  std::string parameter;  // name in the form's spec
-  std::string category;
-  std::string meaning, unit;
-  double value = 0;
-  bool fixed = false;
+  std::string name;                  // "alpha", "k[W4A4]"
+  std::string parameter;             // name in the form's spec
+  std::string category;              // "" for all rows
+  std::string meaning, unit;         // of the spec
+  double value = 0;                  // at the optimum
+  bool fixed = false;                // not searched
   bool log = false;                  // searched as a logarithm; its interval is symmetric there
   bool at_bound = false;             // the optimum lies on a bound of the spec
   double standard_error = 0;         // natural units; NaN where fixed or not identifiable
@@ -104,13 +104,13 @@ struct Estimate {
   // Of the kind that FitOptions::intervals asks for. Infinite (or the form's bound) on a side that
   // is open; NaN where fixed, and from the covariance where at a bound or not identifiable.
   Interval interval;
-  End below = End::kClosed, above = End::kClosed;
+  End below = End::kClosed, above = End::kClosed;  // why an end is open
   Interval covariance_interval;  // Student-t with n - p degrees of freedom, from the covariance
 };
 
 // How well the data determine the parameters.
 struct Identifiability {
-  bool identifiable = true;
+  bool identifiable = true;  // all directions
   // Of the weighted Jacobian at the optimum by search coordinates, columns scaled to unit length.
   double condition = 0;
   std::vector<double> singular_values;  // descending, of the scaled Jacobian
@@ -121,13 +121,13 @@ struct Identifiability {
   std::string reason;              // one sentence: why not identifiable; empty otherwise
 };
 
-struct FitResult {
-  std::string form;
-  std::shared_ptr<const Problem> problem;
-  std::vector<double> values;       // of problem->parameters(), natural units
-  std::vector<double> coordinates;  // of the free ones, as searched
-  std::vector<Estimate> estimates;  // in the order of problem->parameters()
-  double objective = 0;
+struct FitResult {                         // What Fit() found.
+  std::string form;                        // name
+  std::shared_ptr<const Problem> problem;  // that was fitted
+  std::vector<double> values;              // of problem->parameters(), natural units
+  std::vector<double> coordinates;         // of the free ones, as searched
+  std::vector<Estimate> estimates;         // in the order of problem->parameters()
+  double objective = 0;                    // at the optimum
 
   // By row of the problem.
   std::vector<double> prediction;
@@ -142,10 +142,10 @@ struct FitResult {
                               // the normalized median absolute deviation for Huber, and
                               // sqrt(n/(n-p)) times the scale of its likelihood for Student's t
 
-  int starts = 0;    // generated
-  int searched = 0;  // run to a local optimum
-  int optima = 0;    // of different objectives among those
-  bool stopped_early = false;
+  int starts = 0;              // generated
+  int searched = 0;            // run to a local optimum
+  int optima = 0;              // of different objectives among those
+  bool stopped_early = false;  // a limit ended it
   int agreeing = 0;        // of those, how many ended within 1e-6 (relative) of the best objective
   int failed = 0;          // without a finite objective
   int iterations = 0;      // of the best search
@@ -155,12 +155,12 @@ struct FitResult {
   // `degrees` degrees of freedom when one parameter is held at its true value (calibrated for
   // robust losses, see uncertainty.h). degrees is infinite where the noise is known exactly.
   double objective_scale = 0;
-  double degrees = 0;
+  double degrees = 0;  // n - p
   // Covariance of the free coordinates as searched, [p][p]; empty where it cannot be computed.
   std::vector<double> covariance;
   // The same for equal noise, where `covariance` is a sandwich; else empty.
   std::vector<double> model_covariance;
-  Identifiability identifiability;
+  Identifiability identifiability;  // of the optimum
   std::vector<std::string>
       notes;  // sentences a reader must know: dropped rows, parameters at bounds
 };
@@ -171,12 +171,12 @@ absl::StatusOr<FitResult> Fit(const Problem& problem, const FitOptions& options 
 // One local search from given coordinates (problem.coordinates() of them), for refits. Only values,
 // coordinates, objective, iterations and converged are filled.
 struct Refit {
-  std::vector<double> coordinates;
-  double objective = 0;
-  int iterations = 0;
-  bool converged = false;
+  std::vector<double> coordinates;  // free ones, as searched
+  double objective = 0;             // at the end
+  int iterations = 0;               // that it took
+  bool converged = false;           // by its own rule
 };
-Refit FitFrom(const Problem& problem, absl::Span<const double> coordinates,
+Refit FitFrom(const Problem& problem, absl::Span<const double> coordinates,  // from one start
               const FitOptions& options = {});
 
 }  // namespace qatlas::fit

@@ -5,6 +5,8 @@
 
 #include <cstdint>
 
+#include <qatlas/law_formula.h>
+
 #include "framework/fit/loss.h"
 
 namespace qatlas::fit::inner {
@@ -44,9 +46,9 @@ struct Kernels {
                  double* hessian, double* scratch);
 };
 
+// Those of an instruction set, which the host must have, and of the host's best.
+const Kernels& KernelsOf(LawIsa isa);
 const Kernels& HostKernels();
-// For tests: the version without AVX2.
-const Kernels& BaselineKernels();
 
 }  // namespace qatlas::fit::inner
 

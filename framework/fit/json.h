@@ -1,4 +1,4 @@
-// Fits as JSON, for reports and other programs. docs/laws.md describes the keys.
+// Fits as JSON, for reports and other programs. docs/comparison.md describes the keys.
 #ifndef QATLAS_FRAMEWORK_FIT_JSON_H_
 #define QATLAS_FRAMEWORK_FIT_JSON_H_
 

@@ -22,11 +22,11 @@ enum class Space { kLinear, kLog };
 // variance estimated.
 enum class Shape { kSquare, kHuber, kStudentT };
 
-struct Loss {
-  Space space = Space::kLinear;
-  Shape shape = Shape::kSquare;
-  double delta = 1e-3;  // Huber's threshold, in the units of the residual
-  double nu = 4;        // degrees of freedom of Student's t; small: heavy tails
+struct Loss {                    // What is minimized.
+  Space space = Space::kLinear;  // of residuals
+  Shape shape = Shape::kSquare;  // of the sum
+  double delta = 1e-3;           // Huber's threshold, in the units of the residual
+  double nu = 4;                 // degrees of freedom of Student's t; small: heavy tails
 
   // "log-huber(0.001)", "student-t(4)", as results and messages name it.
   std::string Name() const;
@@ -55,8 +55,8 @@ enum class NonPositive {
   kLinear,  // the same shape of loss on the target itself, for all rows
 };
 absl::StatusOr<NonPositive> NonPositiveByName(
-    absl::string_view name);  // "refuse", "drop", "linear"
-const char* Name(NonPositive policy);
+    absl::string_view name);           // "refuse", "drop", "linear"
+const char* Name(NonPositive policy);  // as options write it
 
 }  // namespace qatlas::fit
 

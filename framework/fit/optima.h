@@ -14,7 +14,7 @@
 
 namespace qatlas::fit {
 
-struct OptimaOptions {
+struct OptimaOptions {              // How optima are sought.
   std::string of = "qat_fraction";  // the column whose best value is sought, above 0
   std::string value = "loss";       // the column that is lowest there
   // Columns in which the rows of one curve agree: the budget and what else is held.
@@ -26,19 +26,19 @@ struct OptimaOptions {
   // Of the local fits; `window` is a factor here (8: from an eighth of the lowest to eight times
   // it), 0: all.
   double window = 8;
-  int degree = 0;
-  double level = .95;
-  int replicates = 1000;
-  uint64_t seed = 1;
+  int degree = 0;         // 0: 2 or 3 by levels
+  double level = .95;     // of intervals
+  int replicates = 1000;  // resamples
+  uint64_t seed = 1;      // of resamples
 };
 
-struct Optimum {
+struct Optimum {                     // Of one cell.
   std::vector<observe::Value> cell;  // values of `per`
   Minimum minimum;                   // x is ln of the column
   // Natural units; NaN where no optimum was found.
   double best = 0, standard_error = 0;
-  Interval interval, delta, bootstrap;
-  int left_out = 0;  // rows of the cell without a value or with a column of 0
+  Interval interval, delta, bootstrap;  // of best
+  int left_out = 0;                     // rows of the cell without a value or with a column of 0
 };
 
 // Local fits of `value` by a polynomial in ln `of` (FitMinimum) for every cell. Cells without a
@@ -55,29 +55,29 @@ observe::Table OptimaTable(const std::vector<Optimum>& optima, const OptimaOptio
 
 // N_opt = coefficient · C^exponent, by least squares of logarithms weighed by their errors.
 struct PowerLaw {
-  bool found = false;
-  std::string reason;  // why not
-  double exponent = 0, exponent_se = 0;
-  Interval interval;  // of the exponent
-  double coefficient = 0;
-  double ln_coefficient_se = 0;
-  Interval bootstrap;  // of the exponent, where it was made; else NaN
-  int points = 0;
+  bool found = false;                    // or reason says
+  std::string reason;                    // why not
+  double exponent = 0, exponent_se = 0;  // a
+  Interval interval;                     // of the exponent
+  double coefficient = 0;                // natural units
+  double ln_coefficient_se = 0;          // of its logarithm
+  Interval bootstrap;                    // of the exponent, where it was made; else NaN
+  int points = 0;                        // budgets used
   double chi_square = 0;  // of the weighted residuals; much above points - 2: no power law
 };
 
-struct BudgetOptimum {
-  double flops = 0;
+struct BudgetOptimum {           // Of one budget.
+  double flops = 0;              // of the budget
   double size = 0, size_se = 0;  // N, parameters
-  Interval interval;
-  double tokens = 0;  // D that the budget leaves: flops / (6 N)
-  double loss = 0;
-  int points = 0;
-  bool found = false;
-  std::string reason;
+  Interval interval;             // of N
+  double tokens = 0;             // D that the budget leaves: flops / (6 N)
+  double loss = 0;               // at the optimum
+  int points = 0;                // of the profile
+  bool found = false;            // or reason says
+  std::string reason;            // why not
 };
 
-struct BudgetOptions {
+struct BudgetOptions {  // How best sizes are sought.
   // Column of FLOPs; where the table lacks it, 6·N·D (Kaplan et al. 2020; Hoffmann et al. 2022).
   std::string flops = "flops";
   std::string noise;       // column of standard errors of the loss
@@ -85,17 +85,17 @@ struct BudgetOptions {
   bool pool = true;        // one residual variance for all profiles
   double window = 8;       // a factor, as above
   int degree = 0;          // as above
-  double level = .95;
-  int replicates = 1000;
-  uint64_t seed = 1;
-  int grid = 25;  // budgets at which the envelope is read, evenly in the logarithm
+  double level = .95;      // of intervals
+  int replicates = 1000;   // resamples
+  uint64_t seed = 1;       // of resamples
+  int grid = 25;           // budgets at which the envelope is read, evenly in the logarithm
 };
 
-struct BudgetOptima {
-  std::vector<BudgetOptimum> optima;
-  PowerLaw size;    // N_opt ∝ C^a
-  PowerLaw tokens;  // D_opt ∝ C^(1 - a): from the same fits
-  std::vector<std::string> notes;
+struct BudgetOptima {                 // Best sizes over budgets.
+  std::vector<BudgetOptimum> optima;  // one a budget
+  PowerLaw size;                      // N_opt ∝ C^a
+  PowerLaw tokens;                    // D_opt ∝ C^(1 - a): from the same fits
+  std::vector<std::string> notes;     // sentences
 };
 
 // Approach 2 of Hoffmann et al. 2022 (arXiv 2203.15556): runs of equal FLOPs, a local fit of the
@@ -112,9 +112,9 @@ absl::StatusOr<BudgetOptima> Envelope(const observe::Table& table, const BudgetO
 // status.
 observe::Table BudgetTable(const BudgetOptima& optima);
 
-nlohmann::ordered_json OptimaToJson(const std::vector<Optimum>& optima,
+nlohmann::ordered_json OptimaToJson(const std::vector<Optimum>& optima,  // for programs
                                     const OptimaOptions& options);
-nlohmann::ordered_json BudgetToJson(const BudgetOptima& optima, const std::string& method);
+nlohmann::ordered_json BudgetToJson(const BudgetOptima& optima, const std::string& method);  // JSON
 
 }  // namespace qatlas::fit
 

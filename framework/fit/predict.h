@@ -14,7 +14,7 @@
 
 namespace qatlas::fit {
 
-struct Prediction {
+struct Prediction {                    // At one point.
   std::vector<double> value;           // by row of the table
   std::vector<double> standard_error;  // of the curve (not of a new run), by the delta method;
                                        // empty where the fit has no covariance
@@ -28,13 +28,13 @@ struct Prediction {
   std::vector<Interval> new_run;
 };
 
-struct PredictOptions {
-  double level = .95;
+struct PredictOptions {  // Of its intervals.
+  double level = .95;    // of intervals
   // The curve's interval: percentiles of these refits where given; else from the profile likelihood
   // of each prediction where `profile`; else from the covariance (on the logarithm where the loss
   // is, so that it stays positive).
   const BootstrapResult* bootstrap = nullptr;
-  bool profile = false;
+  bool profile = false;  // likelihood in place of covariance
   // Column of the table with the new runs' standard errors, for fits with noise; empty: the median
   // of the fit's own.
   std::string noise;
@@ -55,10 +55,10 @@ absl::StatusOr<std::vector<double>> Evaluate(const LawForm& form, const std::vec
 // A table of the product of the given axes, for curves and surfaces: one row a combination, the
 // last axis fastest. Texts of `labels` are the same in every row.
 struct Axis {
-  std::string column;
-  std::vector<double> values;
+  std::string column;          // name
+  std::vector<double> values;  // along it
 };
-observe::Table Grid(const std::vector<Axis>& axes,
+observe::Table Grid(const std::vector<Axis>& axes,  // product of the axes
                     const std::vector<std::pair<std::string, std::string>>& labels = {});
 // `count` values from low to high, evenly spaced in the logarithm; 0 < low < high.
 std::vector<double> LogSpaced(double low, double high, int count);

@@ -17,9 +17,9 @@
 
 namespace qatlas::fit {
 
-struct ProblemOptions {
-  std::string target;  // column; empty: the form's target
-  std::string weight;  // column of weights >= 0 of the objective's terms; empty: 1
+struct ProblemOptions {  // How a form is posed.
+  std::string target;    // column; empty: the form's target
+  std::string weight;    // column of weights >= 0 of the objective's terms; empty: 1
   // Column of standard errors of the target (delta_se, loss_se). A residual is divided by it (in
   // log space by se/y). Rows without one, or with 0, are refused. Empty: not used.
   std::string noise;
@@ -32,8 +32,8 @@ struct ProblemOptions {
   std::map<std::string, std::string> tied;  // parameter -> the one whose value it takes
   // Overrides which columns give a parameter one value per category; {} makes it one for all.
   std::map<std::string, std::vector<std::string>> per;
-  Loss loss;
-  NonPositive non_positive = NonPositive::kRefuse;
+  Loss loss;                                        // minimized
+  NonPositive non_positive = NonPositive::kRefuse;  // policy
 };
 
 // One parameter after categories are expanded.
@@ -43,8 +43,8 @@ struct Parameter {
   std::string category;  // "" where there is one value for all rows
   double lower, upper;   // natural units
   bool log = false;      // searched as its logarithm
-  bool linear = false;
-  double value = 0;  // where it is fixed
+  bool linear = false;   // as in the spec
+  double value = 0;      // where it is fixed
   // No row depends on it (LawParameter::only_with): its value means nothing, and rows that would
   // need it cannot be predicted.
   bool unused = false;
@@ -63,22 +63,22 @@ class Problem {
   static absl::StatusOr<Problem> Create(std::shared_ptr<const LawForm> form, std::string name,
                                         const observe::Table& table, const ProblemOptions& options);
 
-  const LawForm& form() const { return *form_; }
-  const std::shared_ptr<const LawForm>& shared_form() const { return form_; }
-  const std::string& form_name() const { return name_; }
-  const ProblemOptions& options() const { return options_; }
+  const LawForm& form() const { return *form_; }                               // fitted
+  const std::shared_ptr<const LawForm>& shared_form() const { return form_; }  // the same
+  const std::string& form_name() const { return name_; }                       // in results
+  const ProblemOptions& options() const { return options_; }                   // as posed
   const Loss& loss() const { return loss_; }  // after the δ <= 0 policy
-  const std::vector<Parameter>& parameters() const { return parameters_; }
-  int coordinates() const { return static_cast<int>(first_parameter_.size()); }
+  const std::vector<Parameter>& parameters() const { return parameters_; }       // expanded
+  int coordinates() const { return static_cast<int>(first_parameter_.size()); }  // free ones
   // The parameter that stands for a free coordinate (the first of those tied to it).
   const Parameter& coordinate(int i) const { return parameters_[first_parameter_[i]]; }
 
-  int64_t rows() const { return static_cast<int64_t>(target_.size()); }
-  size_t row(int64_t i) const { return rows_[i]; }  // row of the table given
-  int64_t dropped() const { return dropped_; }      // by NonPositive::kDrop
-  const std::string& target_name() const { return target_name_; }
-  absl::Span<const double> target() const { return target_; }
-  absl::Span<const double> weight() const { return weight_; }
+  int64_t rows() const { return static_cast<int64_t>(target_.size()); }  // of points
+  size_t row(int64_t i) const { return rows_[i]; }                       // row of the table given
+  int64_t dropped() const { return dropped_; }                           // by NonPositive::kDrop
+  const std::string& target_name() const { return target_name_; }        // column
+  absl::Span<const double> target() const { return target_; }            // [rows]
+  absl::Span<const double> weight() const { return weight_; }            // [rows]
   // Standard errors in the residual's units, or empty.
   absl::Span<const double> noise() const { return noise_; }
   const LawPoints& points() const { return points_; }

@@ -26,16 +26,22 @@ std::vector<Procedure> Procedures() {
 
 struct NamedSearch {
   const char* name;
-  LocalSearch local;
-  GlobalSearch global;
+  void (*set)(FitOptions* options);
 };
 constexpr NamedSearch kSearches[] = {
-    {"own", LocalSearch::kOwn, GlobalSearch::kNone},
-    {"lbfgs", LocalSearch::kNloptLbfgs, GlobalSearch::kNone},
-    {"slsqp", LocalSearch::kNloptSlsqp, GlobalSearch::kNone},
-    {"mlsl", LocalSearch::kOwn, GlobalSearch::kMlsl},
-    {"crs2", LocalSearch::kOwn, GlobalSearch::kCrs2},
-    {"isres", LocalSearch::kOwn, GlobalSearch::kIsres},
+    {"own", [](FitOptions*) {}},
+    {"projected", [](FitOptions* options) { options->projected = true; }},
+    {"every-start",
+     [](FitOptions* options) {
+       const FitOptions every = FitOptions::EveryStart();
+       options->closed_form = every.closed_form;
+       options->searched = every.searched;
+     }},
+    {"lbfgs", [](FitOptions* options) { options->local = LocalSearch::kNloptLbfgs; }},
+    {"slsqp", [](FitOptions* options) { options->local = LocalSearch::kNloptSlsqp; }},
+    {"mlsl", [](FitOptions* options) { options->global = GlobalSearch::kMlsl; }},
+    {"crs2", [](FitOptions* options) { options->global = GlobalSearch::kCrs2; }},
+    {"isres", [](FitOptions* options) { options->global = GlobalSearch::kIsres; }},
 };
 
 absl::Status Unknown(const char* what, absl::string_view name,
@@ -70,8 +76,7 @@ std::vector<std::string> SearchNames() {
 absl::Status SetSearch(absl::string_view name, FitOptions* options) {
   for (const NamedSearch& search : kSearches) {
     if (name != search.name) continue;
-    options->local = search.local;
-    options->global = search.global;
+    search.set(options);
     return absl::OkStatus();
   }
   return Unknown("search", name, SearchNames());

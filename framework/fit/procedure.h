@@ -12,11 +12,11 @@
 
 namespace qatlas::fit {
 
-struct Procedure {
-  std::string name;
+struct Procedure {      // A published way to fit.
+  std::string name;     // "hoffmann", ...
   std::string meaning;  // one sentence
-  Loss loss;
-  FitOptions options;
+  Loss loss;            // minimized
+  FitOptions options;   // of the search
 };
 
 // "default"    log-huber; linear parameters in closed form, the starts screened, the best searched.
@@ -29,8 +29,9 @@ struct Procedure {
 absl::StatusOr<Procedure> ProcedureByName(absl::string_view name);
 std::vector<std::string> ProcedureNames();
 
-// "own", "lbfgs", "slsqp" for FitOptions::local; "mlsl", "crs2", "isres" for FitOptions::global
-// with the own local search after it. NotFound with the list of names.
+// "own"; "projected" (variable projection); "every-start" (the whole grid, each start searched);
+// "lbfgs" and "slsqp" for FitOptions::local; "mlsl", "crs2" and "isres" for FitOptions::global with
+// the own local search after it. "own" leaves the options as they are. NotFound with the list.
 absl::Status SetSearch(absl::string_view name, FitOptions* options);
 std::vector<std::string> SearchNames();
 

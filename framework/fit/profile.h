@@ -16,17 +16,17 @@
 
 namespace qatlas::fit {
 
-struct ProfileOptions {
-  double level = .95;
+struct ProfileOptions {  // Of a profile likelihood.
+  double level = .95;    // of the interval
   // Further points for a drawn curve, evenly spaced over the interval and a quarter of its width
   // beyond either end; 0: only those that the search for the ends has passed.
   int points = 0;
-  int threads = 0;
-  FitOptions fit;  // of the refits; their tolerance is not below 1e-8
+  int threads = 0;  // 0: all
+  FitOptions fit;   // of the refits; their tolerance is not below 1e-8
 };
 
-struct ProfilePoint {
-  double value = 0;  // of the quantity, natural units
+struct ProfilePoint {  // One held value.
+  double value = 0;    // of the quantity, natural units
   // sign(value - estimate) · sqrt(2 (F - F_min)/s), s = FitResult::objective_scale (times the ratio
   // of the sandwich's variance to the model's, where the fit has a sandwich). Of a linear form
   // under Gaussian noise a straight line, and Student-t with FitResult::degrees at the truth.
@@ -34,13 +34,13 @@ struct ProfilePoint {
   std::vector<double> coordinates;  // of the fit with the quantity held there
 };
 
-struct Profile {
-  std::string name;  // of the parameter; of a prediction "row 3"
-  double estimate = 0;
-  std::vector<ProfilePoint> points;  // ascending by value, with the estimate
-  double cut = 0;                    // |root| at which the interval ends
-  Interval interval;                 // open or at a bound as `below` and `above` say
-  End below = End::kClosed, above = End::kClosed;
+struct Profile {                                   // Of one parameter.
+  std::string name;                                // of the parameter; of a prediction "row 3"
+  double estimate = 0;                             // at the optimum
+  std::vector<ProfilePoint> points;                // ascending by value, with the estimate
+  double cut = 0;                                  // |root| at which the interval ends
+  Interval interval;                               // open or at a bound as `below` and `above` say
+  End below = End::kClosed, above = End::kClosed;  // why an end is open
   // A refit that came out below the fit's objective: the fit was not the global optimum.
   std::optional<Refit> better;
 };

@@ -14,19 +14,19 @@
 
 namespace qatlas::fit {
 
-struct StageOptions {
+struct StageOptions {  // Of a fit in two stages.
   // Of the base's stage, whose target is the loss. Parameters in fixed, tied and per go by their
   // names in the composed form ("delta_alpha") and reach the stage that they belong to.
   ProblemOptions problem;
   // Of δ's stage.
-  std::string delta = "delta";  // column of its target
-  std::string delta_weight, delta_noise;
-  Loss delta_loss;
-  NonPositive delta_non_positive = NonPositive::kRefuse;
-  FitOptions fit;  // of both
+  std::string delta = "delta";                            // column of its target
+  std::string delta_weight, delta_noise;                  // columns
+  Loss delta_loss;                                        // of the second stage
+  NonPositive delta_non_positive = NonPositive::kRefuse;  // policy
+  FitOptions fit;                                         // of both
 };
 
-struct StagedFit {
+struct StagedFit {  // Both stages.
   FitResult base;   // of the base, on rows of full precision
   FitResult delta;  // of δ, on quantized rows that have one
   // The composed form on all these rows (quantized ones that have a loss), with the parameters,

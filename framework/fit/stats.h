@@ -29,8 +29,8 @@ double StudentScale(absl::Span<const double> residuals, absl::Span<const double>
 // Random numbers that depend on the seed and a stream's number alone (SplitMix64).
 class Random {
  public:
-  Random(uint64_t seed, uint64_t stream);
-  uint64_t Next();
+  Random(uint64_t seed, uint64_t stream);  // streams differ
+  uint64_t Next();                         // 64 random bits
   // Uniform in [0, bound).
   uint64_t Below(uint64_t bound);
   double Uniform();  // [0, 1)

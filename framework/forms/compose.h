@@ -28,8 +28,8 @@ class Composed : public LawForm {
   void Evaluate(const LawBatch& batch, const double* theta, double* values, double* jacobian,
                 int64_t stride) const override;
 
-  const std::shared_ptr<const LawForm>& base() const { return base_; }
-  const std::shared_ptr<const LawForm>& delta() const { return delta_; }
+  const std::shared_ptr<const LawForm>& base() const { return base_; }    // of the loss
+  const std::shared_ptr<const LawForm>& delta() const { return delta_; }  // of δ
   // Parameters of the base come first, in its order; then those of δ, in its order.
   size_t BaseParameters() const { return base_->Spec().parameters.size(); }
 

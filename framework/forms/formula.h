@@ -30,9 +30,9 @@ struct FormulaOptions : ParameterOverrides {
   std::string target;  // where the text has no left side
 };
 
-struct FormulaLaw {
-  std::shared_ptr<const LawForm> form;
-  FormulaText text;
+struct FormulaLaw {                     // A law made of a formula.
+  std::shared_ptr<const LawForm> form;  // to fit
+  FormulaText text;                     // parsed
   // What was guessed, for people: "N, D are read from the table", "E, A, B: above 0, linear".
   std::vector<std::string> assumptions;
 };
@@ -54,9 +54,9 @@ std::string FormulaTarget(absl::string_view left);
 
 // Symbols parted into covariates and parameters, each in order of appearance.
 struct FormulaSymbols {
-  std::vector<std::string> covariates, parameters;
+  std::vector<std::string> covariates, parameters;  // names
 };
-FormulaSymbols PartSymbols(const FormulaText& text, const FormulaOptions& options);
+FormulaSymbols PartSymbols(const FormulaText& text, const FormulaOptions& options);  // parts
 
 }  // namespace qatlas::forms
 

@@ -1,29 +1,24 @@
-// A formula as the source of a plugin: a small project that builds against an installed Qatlas.
+// A formula as the source of a plugin: what the template of a law project takes from it.
 #ifndef QATLAS_FRAMEWORK_FORMS_FORMULA_PROJECT_H_
 #define QATLAS_FRAMEWORK_FORMS_FORMULA_PROJECT_H_
 
 #include <string>
-#include <vector>
 
 #include <absl/status/statusor.h>
 
 #include "framework/forms/formula.h"
+#include "framework/forms/project.h"
 
 namespace qatlas::forms {
-
-struct ProjectFile {
-  std::string path;  // in the project's folder
-  std::string text;
-};
 
 // The right side in C++ over the names of covariates and parameters, as LawFormula::Formula has it.
 std::string FormulaAsCpp(const FormulaText& text, const LawSpec& spec);
 
-// CMakeLists.txt, header and source with the formula and its spec, register.cc, README.md and a
-// test that holds values against the formula's own and derivatives against differences.
-// InvalidArgument: a name that is not letters, digits and '-', beginning with a letter; names of
-// covariates and parameters that C++ cannot tell apart.
-absl::StatusOr<std::vector<ProjectFile>> LawProject(const std::string& name, const FormulaLaw& law);
+// What the template of a law (sdk/template/law) takes from a formula: the formula in C++, its spec
+// with what was guessed, and points with the formula's own values for the project's test.
+// InvalidArgument: names of covariates and parameters that C++ cannot tell apart; a formula that is
+// not finite at typical points.
+absl::StatusOr<TemplateValues> LawValues(const FormulaLaw& law);
 
 }  // namespace qatlas::forms
 

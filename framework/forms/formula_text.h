@@ -11,8 +11,8 @@
 
 namespace qatlas::forms {
 
-struct FormulaNode {
-  enum class Kind {
+struct FormulaNode {  // A node of the tree.
+  enum class Kind {   // Operations.
     kNumber,
     kSymbol,
     kAdd,
@@ -27,15 +27,15 @@ struct FormulaNode {
     kSqrt,
     kTanh,
   };
-  Kind kind = Kind::kNumber;
-  double number = 0;
-  std::string symbol;
-  std::vector<FormulaNode> operands;
-  size_t at = 0;  // byte of the text where it (an operation: its sign) stands
+  Kind kind = Kind::kNumber;          // of the operation
+  double number = 0;                  // kNumber
+  std::string symbol;                 // kSymbol
+  std::vector<FormulaNode> operands;  // left to right
+  size_t at = 0;                      // byte of the text where it (an operation: its sign) stands
 };
 
-struct FormulaText {
-  std::string text;
+struct FormulaText {  // A formula, parsed.
+  std::string text;   // as given
   std::string left;   // what stands left of '='; empty where there is no '='
   std::string right;  // the rest, without spaces around it
   FormulaNode root;   // of the right side

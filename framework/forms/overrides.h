@@ -14,12 +14,12 @@ namespace qatlas::forms {
 
 // By parameter, natural units.
 struct ParameterOverrides {
-  std::map<std::string, std::vector<double>> start;
-  std::map<std::string, std::pair<double, double>> bounds;
-  std::vector<std::string> positive;  // searched as logarithms
-  std::map<std::string, std::string> units;
+  std::map<std::string, std::vector<double>> start;         // values
+  std::map<std::string, std::pair<double, double>> bounds;  // low, high
+  std::vector<std::string> positive;                        // searched as logarithms
+  std::map<std::string, std::string> units;                 // texts
 
-  bool empty() const {
+  bool empty() const {  // nothing is said
     return start.empty() && bounds.empty() && positive.empty() && units.empty();
   }
   // What names a parameter where: ("start", "alpha").

@@ -105,7 +105,7 @@ class Reader {
 
   void ReadTable(const Node& table) {
     std::vector<std::string> keys;
-    for (const auto& [key, help] : LawTableKeys()) keys.push_back(key);
+    for (const LawKey& key : LawTableKeys()) keys.push_back(key.name);
     for (const plugin::Entry& entry : table.table) {
       if (std::find(keys.begin(), keys.end(), entry.key) == keys.end()) {
         problems_.Add(entry.where, absl::StrCat("unknown key '", entry.key, "' in a law",
@@ -268,63 +268,25 @@ class Reader {
   std::vector<NamedParameter> named_;
 };
 
-// A form with another spec.
-class Respecified : public LawForm {
- public:
-  Respecified(std::shared_ptr<const LawForm> form, LawSpec spec)
-      : form_(std::move(form)), spec_(std::move(spec)) {}
-  const LawSpec& Spec() const override { return spec_; }
-  void Evaluate(const LawBatch& batch, const double* theta, double* values, double* jacobian,
-                int64_t stride) const override {
-    form_->Evaluate(batch, theta, values, jacobian, stride);
-  }
-
- private:
-  std::shared_ptr<const LawForm> form_;
-  LawSpec spec_;
-};
-
-absl::StatusOr<std::shared_ptr<const LawForm>> WithOverrides(const std::string& name,
-                                                             std::shared_ptr<const LawForm> form,
-                                                             const ParameterOverrides& overrides) {
-  if (overrides.empty()) return form;
-  LawSpec spec = form->Spec();
-  std::vector<std::string> names;
-  for (const LawParameter& parameter : spec.parameters) names.push_back(parameter.name);
-  std::string problems;
-  for (const auto& [key, parameter] : overrides.Names()) {
-    if (spec.ParameterIndex(parameter) >= 0) continue;
-    absl::StrAppend(&problems, problems.empty() ? "" : "\n", name, ": ", key,
-                    ": the law has no parameter '", parameter, "'",
-                    plugin::NearestHint(parameter, names));
-  }
-  for (LawParameter& parameter : spec.parameters) {
-    if (absl::Status status = Override(overrides, &parameter); !status.ok()) {
-      absl::StrAppend(&problems, problems.empty() ? "" : "\n", name, ": ", status.message());
-    }
-  }
-  if (!problems.empty()) return absl::InvalidArgumentError(problems);
-  return std::make_shared<Respecified>(std::move(form), std::move(spec));
-}
-
 }  // namespace
 
-const std::vector<std::pair<std::string, std::string>>& LawTableKeys() {
-  static const auto* keys = new std::vector<std::pair<std::string, std::string>>{
-      {"name", "Names the law in results; default: what `use` or `formula` says."},
-      {"use", "A law form, or the sum of one for the loss and one for delta."},
-      {"formula", "In place of `use`: the law as text."},
-      {"options", "Options of the law form."},
-      {"fixed", "Parameters held at a value; \"eff[W4A4]\" for one category."},
-      {"tied", "Parameters that take the value of another."},
-      {"per",
+const std::vector<LawKey>& LawTableKeys() {
+  using Kind = LawKey::Kind;
+  static const auto* keys = new std::vector<LawKey>{
+      {"name", Kind::kText, "Names the law in results; default: what `use` or `formula` says."},
+      {"use", Kind::kText, "A law form, or the sum of one for the loss and one for delta."},
+      {"formula", Kind::kText, "In place of `use`: the law as text."},
+      {"options", Kind::kOptions, "Options of the law form."},
+      {"fixed", Kind::kNumbers, "Parameters held at a value; \"eff[W4A4]\" for one category."},
+      {"tied", Kind::kNames, "Parameters that take the value of another."},
+      {"per", Kind::kColumns,
        "Columns of which every combination gives a parameter a value of its own; [] one for "
        "all."},
-      {"start", "Start values: a number, a list, or a range such as \"0.1..10\"."},
-      {"bounds", "[low, high] of parameters."},
-      {"positive", "Parameters above 0, searched as logarithms."},
-      {"parameters", "Of a formula: its parameters; all other names are columns."},
-      {"units", "Units of parameters, for reports."}};
+      {"start", Kind::kStarts, "Start values: a number, a list, or a range such as \"0.1..10\"."},
+      {"bounds", Kind::kBounds, "[low, high] of parameters."},
+      {"positive", Kind::kList, "Parameters above 0, searched as logarithms."},
+      {"parameters", Kind::kList, "Of a formula: its parameters; all other names are columns."},
+      {"units", Kind::kUnits, "Units of parameters, for reports."}};
   return *keys;
 }
 
@@ -363,60 +325,6 @@ absl::StatusOr<std::vector<double>> StartValues(const plugin::Node& node) {
   // Rounding must not leave the range.
   values.back() = high;
   return values;
-}
-
-absl::StatusOr<MadeLaw> MakeLaw(const LawRequest& request, const plugin::Catalog& catalog,
-                                const std::string& target, const std::vector<std::string>& columns,
-                                const std::map<std::string, std::pair<double, double>>& ranges) {
-  MadeLaw made;
-  made.name = request.name;
-  if (!request.formula.empty()) {
-    FormulaOptions options;
-    static_cast<ParameterOverrides&>(options) = request;
-    options.parameters = request.parameters;
-    options.columns = columns;
-    options.ranges = ranges;
-    options.target = target;
-    auto law = MakeFormulaLaw(request.formula, options);
-    if (!law.ok()) return law.status();
-    made.form = std::move(law->form);
-    made.assumptions = std::move(law->assumptions);
-    return made;
-  }
-  std::vector<std::shared_ptr<const LawForm>> forms;
-  for (const std::string& name : request.use) {
-    auto form = plugin::Create<LawForm>(catalog, name, request.options);
-    if (!form.ok()) return form.status();
-    forms.push_back(*std::move(form));
-  }
-  if (forms.empty() || forms.size() > 2) {
-    return absl::InvalidArgumentError("a law is one component, or the sum of two, or a formula");
-  }
-  if (forms.size() == 2) {
-    auto sum = Compose(forms[0], forms[1]);
-    if (!sum.ok()) return sum.status();
-    forms[0] = *std::move(sum);
-  }
-  auto form = WithOverrides(request.name, forms[0], request);
-  if (!form.ok()) return form.status();
-  made.form = *std::move(form);
-  return made;
-}
-
-std::vector<std::string> SplitLaws(absl::string_view text) {
-  std::vector<std::string> laws;
-  int depth = 0;
-  size_t begin = 0;
-  for (size_t i = 0; i <= text.size(); ++i) {
-    const char c = i < text.size() ? text[i] : ',';
-    if (c == '(' || c == '[') ++depth;
-    if (c == ')' || c == ']') --depth;
-    if (c != ',' || (depth > 0 && i < text.size())) continue;
-    const absl::string_view part = absl::StripAsciiWhitespace(text.substr(begin, i - begin));
-    if (!part.empty()) laws.emplace_back(part);
-    begin = i + 1;
-  }
-  return laws;
 }
 
 }  // namespace qatlas::forms

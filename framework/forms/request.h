@@ -29,17 +29,35 @@ namespace qatlas::forms {
 struct LawRequest : ParameterOverrides {
   std::string name;              // in results; unique within a comparison
   std::vector<std::string> use;  // one component, or the base and δ's; empty: a formula
-  std::string formula;
-  OptionTable options;  // of the one component, as written
+  std::string formula;           // text; empty: none
+  OptionTable options;           // of the one component, as written
   // As fit::ProblemOptions has them.
   std::map<std::string, double> fixed;
-  std::map<std::string, std::string> tied;
-  std::map<std::string, std::vector<std::string>> per;
-  std::vector<std::string> parameters;  // of a formula: all else are columns
+  std::map<std::string, std::string> tied;              // name → name
+  std::map<std::string, std::vector<std::string>> per;  // columns
+  std::vector<std::string> parameters;                  // of a formula: all else are columns
 };
 
-// Keys of the table, in the order in which documentation lists them, with a line on each.
-const std::vector<std::pair<std::string, std::string>>& LawTableKeys();
+// A key of the table.
+struct LawKey {
+  enum class Kind {  // Of a value.
+    kText,
+    kOptions,  // a table of the component's options
+    // Tables by parameter of
+    kNumbers,  // numbers
+    kNames,    // names of parameters
+    kColumns,  // lists of columns, or one
+    kStarts,   // numbers, lists of them, or ranges as text
+    kBounds,   // pairs of numbers
+    kUnits,    // texts
+    kList,     // a list of parameters, or one
+  };
+  std::string name;  // as written
+  Kind kind;         // of its value
+  std::string help;  // one line
+};
+// In the order in which documentation lists them.
+const std::vector<LawKey>& LawTableKeys();
 
 // Reads a text or a table. Adds every problem at its place: unknown keys, components, options and,
 // of a formula, parameters with the nearest valid name; wrong types; what cannot be parsed. No
@@ -52,10 +70,14 @@ LawRequest ReadLaw(const plugin::Node& node, const plugin::Catalog& catalog,
 // where both are above 0). InvalidArgument says what it must be.
 absl::StatusOr<std::vector<double>> StartValues(const plugin::Node& node);
 
-struct MadeLaw {
-  std::string name;
-  std::shared_ptr<const LawForm> form;
+struct MadeLaw {                         // A law, ready to fit.
+  std::string name;                      // in results
+  std::shared_ptr<const LawForm> form;   // ready to fit
   std::vector<std::string> assumptions;  // of a formula
+  // Those of the request, as fit::ProblemOptions has them.
+  std::map<std::string, double> fixed;
+  std::map<std::string, std::string> tied;
+  std::map<std::string, std::vector<std::string>> per;
 };
 
 // Creates the form, with `start`, `bounds`, `positive` and `units` of the request in its spec.
@@ -66,6 +88,22 @@ absl::StatusOr<MadeLaw> MakeLaw(
     const LawRequest& request, const plugin::Catalog& catalog, const std::string& target = "",
     const std::vector<std::string>& columns = {},
     const std::map<std::string, std::pair<double, double>>& ranges = {});
+
+// The request as text that LawFromText makes again, in whatever table: a name or sum where that says
+// all, else a table in one line of TOML. `form`: what was made of it, whose parameters tell a
+// formula's symbols apart.
+std::string LawText(const LawRequest& request, const LawForm& form);
+// One law from text as on a command line, or from a table in one line of TOML ("{ use = ... }").
+absl::StatusOr<LawRequest> RequestFromText(const std::string& text, const plugin::Catalog& catalog,
+                                           const std::string& target = "");
+absl::StatusOr<MadeLaw> LawFromText(const std::string& text, const plugin::Catalog& catalog,
+                                    const std::string& target = "");
+
+// The two laws that a sum is of, each with what the request says of its parameters: for fits in two
+// stages. InvalidArgument: the request is no sum; a parameter that neither has, or one that is tied
+// to one of the other law.
+absl::StatusOr<std::pair<LawRequest, LawRequest>> SplitSum(const LawRequest& request,
+                                                           const plugin::Catalog& catalog);
 
 // A list of laws on a command line: split at commas outside of parentheses and brackets.
 std::vector<std::string> SplitLaws(absl::string_view text);

@@ -13,15 +13,15 @@
 
 namespace qatlas::observe {
 
-struct CsvOptions {
-  char separator = ',';
+struct CsvOptions {      // How CSV is read.
+  char separator = ',';  // Or a tab.
   // Standard columns have the kind of the schema. Off for a foreign file, whose columns of the
   // same name may be something else.
   bool use_schema = true;
   // Columns whose kind is given, over the schema. Any other column is numeric when all of its
   // fields are numbers or missing, else text.
   std::vector<std::string> numbers;
-  std::vector<std::string> texts;
+  std::vector<std::string> texts;  // Names.
 };
 
 // Reads CSV with a header. A byte-order mark, CRLF, quoted fields with separators, quotes ("") and

@@ -27,13 +27,13 @@ absl::StatusOr<DuplicateRule> DuplicateRuleByName(absl::string_view name);
 // rows ascending. Missing equals missing, -0 equals 0. Origins do not count.
 std::vector<std::vector<size_t>> ExactDuplicates(const Table& table);
 
-struct Deduplicated {
-  Table table;
-  size_t removed = 0;
+struct Deduplicated {              // A table and what was removed.
+  Table table;                     // what is left
+  size_t removed = 0;              // Rows.
   std::vector<std::string> notes;  // what was found and what was done, with places
 };
 // Applies the rule. InvalidArgument under kRefuse when there are any.
-absl::StatusOr<Deduplicated> ApplyDuplicateRule(Table table, DuplicateRule rule);
+absl::StatusOr<Deduplicated> ApplyDuplicateRule(Table table, DuplicateRule rule);  // as asked
 
 // Rows of the same experiment.
 struct Replicates {
@@ -46,7 +46,7 @@ struct Replicates {
   SeedVariance noise;
   // The same of the value divided by its cell's mean, where all means are above 0.
   SeedVariance relative;
-  bool has_seed = false;
+  bool has_seed = false;  // Else none is told.
   // Rows of one experiment and one seed with different values: they cannot be the same run. Either
   // a column that tells them apart is missing (precisions labelled alike) or a run was not
   // repeatable. Rows ascending.

@@ -28,13 +28,13 @@ class Expression {
   // InvalidArgument with the position and a caret under the character.
   static absl::StatusOr<Expression> Parse(absl::string_view text);
 
-  const std::string& text() const { return text_; }
+  const std::string& text() const { return text_; }  // As parsed.
   // Columns used, each once, in order of appearance.
   std::vector<std::string> Columns() const;
   // Kind of the result on this table: number, text or condition. NotFound with nearest names for
   // a column the table lacks, InvalidArgument for a wrong kind, both with a caret.
   enum class Kind { kNumber, kText, kCondition };
-  absl::StatusOr<Kind> Check(const Table& table) const;
+  absl::StatusOr<Kind> Check(const Table& table) const;  // no row is computed
 
   // One result a row, [table.rows()]. InvalidArgument when the result is of another kind. Division
   // by zero and logarithms of negative numbers follow IEEE 754.

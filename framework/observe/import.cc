@@ -194,7 +194,7 @@ absl::StatusOr<Table> Import(const Table& file, const ImportSpec& spec) {
   for (const auto& [ours, source] : spec.derived) {
     if (!problems.empty()) break;
     if (std::any_of(spec.columns.begin(), spec.columns.end(),
-                    [&](const auto& c) { return c.first == ours; })) {
+                    [&ours = ours](const auto& c) { return c.first == ours; })) {
       problems.Add(absl::StrCat(Place(spec, ours), "column '", ours, "' is imported twice"));
       continue;
     }

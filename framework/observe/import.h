@@ -14,7 +14,7 @@
 
 namespace qatlas::observe {
 
-struct ImportSpec {
+struct ImportSpec {  // How columns are mapped.
   // Our column -> a name of the file or an expression over its columns (expression.h). A name that
   // the file has is taken as that name even if it would read as an expression.
   std::vector<std::pair<std::string, std::string>> columns;

@@ -9,6 +9,7 @@
 
 #include "framework/observe/atomic_file.h"
 #include "framework/observe/csv.h"
+#include "framework/observe/json_text.h"
 #include "framework/observe/problems.h"
 #include "framework/observe/schema.h"
 
@@ -24,11 +25,9 @@ class LineReader {
   void Read(absl::string_view line, int64_t number) {
     number_ = number;
     Json object;
-    try {
-      object = Json::parse(line.begin(), line.end());
-    } catch (const Json::parse_error& error) {
-      problems_.Add(absl::StrCat(file_, ":", number, ":", error.byte, ": this is no JSON (one ",
-                                 "object a line)"));
+    if (const auto problem = ParseJson(line, &object)) {
+      problems_.Add(absl::StrCat(file_, ":", number, ":", problem->byte, ": ", problem->what,
+                                 " (one object a line)"));
       return;
     }
     if (!object.is_object()) {

@@ -2,6 +2,7 @@
 
 #include <glob.h>
 
+#include <set>
 #include <utility>
 
 #include <absl/strings/match.h>
@@ -41,6 +42,31 @@ absl::StatusOr<std::vector<std::string>> Expand(const LoadSpec& spec) {
   return files;
 }
 
+// Columns of the file that a mapping leaves out still tell its rows apart: two seeds with the same
+// rounded loss are no duplicates. They come along under this prefix, as texts, which several files
+// can agree on, until duplicates have been found.
+constexpr absl::string_view kLeftOut = "left out: ";
+
+void KeepLeftOut(const Table& file, ImportSpec* import) {
+  std::set<std::string> taken;
+  for (const auto& [ours, source] : import->columns) taken.insert(source);
+  for (const std::string& name : file.names()) {
+    if (taken.count(name) != 0 || absl::StrContains(name, '`')) continue;
+    import->columns.emplace_back(
+        absl::StrCat(kLeftOut, name),
+        file.FindNumbers(name) != nullptr ? absl::StrCat("text(`", name, "`)") : name);
+  }
+}
+
+absl::Status DropLeftOut(Table* table) {
+  const std::vector<std::string> names = table->names();
+  for (const std::string& name : names) {
+    if (!absl::StartsWith(name, kLeftOut)) continue;
+    if (absl::Status status = table->Drop(name); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Table> ReadOne(const std::string& path, const LoadSpec& spec, size_t* rows) {
   const bool mapped = !spec.import.columns.empty();
   absl::StatusOr<Table> file = ReadTable(path, /*use_schema=*/!mapped);
@@ -52,7 +78,9 @@ absl::StatusOr<Table> ReadOne(const std::string& path, const LoadSpec& spec, siz
   }
   absl::StatusOr<Table> table = absl::UnknownError("");
   if (mapped) {
-    table = Import(*file, import);
+    ImportSpec wide = import;
+    if (!import.keep_others && spec.duplicates != DuplicateRule::kKeep) KeepLeftOut(*file, &wide);
+    table = Import(*file, wide);
   } else {
     ImportSpec keep = import;
     keep.keep_others = true;
@@ -88,6 +116,7 @@ absl::StatusOr<Loaded> Load(const LoadSpec& spec) {
       ApplyDuplicateRule(std::move(loaded.table), spec.duplicates);
   if (!single.ok()) return single.status();
   loaded.table = std::move(single->table);
+  if (absl::Status status = DropLeftOut(&loaded.table); !status.ok()) return status;
   loaded.notes = std::move(single->notes);
 
   const Table& table = loaded.table;

@@ -14,33 +14,33 @@
 
 namespace qatlas::observe {
 
-enum class PairingMode {
+enum class PairingMode {  // When rows are paired.
   kAuto,    // where the table has a loss and tells full precision (scheme, part, or the rule)
   kAlways,  // an error where it cannot be done
   kNever,
 };
 
-struct LoadSpec {
+struct LoadSpec {  // What is read, and how.
   // Read by their endings and appended in this order, each mapped by itself. Names with * ? [ are
   // patterns as a shell has them; a pattern that fits no file is an error.
   std::vector<std::string> files;
   // Without `columns` the files must have the standard columns, and all of theirs are kept.
   ImportSpec import;
-  DuplicateRule duplicates = DuplicateRule::kMerge;
-  PairingMode pairing = PairingMode::kAuto;
-  PairingRule pair;
+  DuplicateRule duplicates = DuplicateRule::kMerge;  // What is done.
+  PairingMode pairing = PairingMode::kAuto;          // When.
+  PairingRule pair;                                  // How.
   // Where `files` and `pair` were written, for messages; empty: not known.
   std::string files_place, pair_place;
 };
 
-struct Loaded {
-  Table table;
-  std::vector<std::string> files;  // as read
-  size_t rows_read = 0;            // before the filter
-  std::vector<std::string> notes;  // sentences: duplicates, rows without a pair
-  bool paired = false;
-  std::vector<Unpaired> unpaired;
-  std::vector<std::string> matched_by;
+struct Loaded {                         // What was read.
+  Table table;                          // What is fitted.
+  std::vector<std::string> files;       // as read
+  size_t rows_read = 0;                 // before the filter
+  std::vector<std::string> notes;       // sentences: duplicates, rows without a pair
+  bool paired = false;                  // δ was computed.
+  std::vector<Unpaired> unpaired;       // Rows and why.
+  std::vector<std::string> matched_by;  // Columns.
 };
 
 // Errors as ReadTable, Import, ApplyDuplicateRule and PairRuns have them, with the recipe's place

@@ -15,10 +15,10 @@ namespace qatlas::observe {
 // Sum with Neumaier's compensation: error independent of the number of terms.
 double CompensatedSum(absl::Span<const double> values);
 
-struct MeanDifference {
+struct MeanDifference {              // Of paired numbers.
   double mean = kMissing;            // mean(a - b), nats/token.
   double standard_error = kMissing;  // sd(a - b) / sqrt(n); NaN for fewer than two sequences.
-  size_t count = 0;
+  size_t count = 0;                  // Of pairs.
 };
 
 // The mean of the differences, pair by pair, of two runs' losses over the same validation
@@ -30,13 +30,13 @@ absl::StatusOr<MeanDifference> PairedMeanDifference(absl::Span<const double> a,
 // Mean and standard error of one run's losses over its sequences. Same errors.
 absl::StatusOr<MeanDifference> MeanLoss(absl::Span<const double> losses);
 
-struct SeedVariance {
-  double variance = kMissing;  // Of one seed's value; NaN when unknown.
-  int degrees_of_freedom = 0;
-  int cells_used = 0;    // With at least two seeds.
-  int cells_single = 0;  // With one: they tell nothing.
-  std::string reason;    // Why the variance is unknown; empty when known.
-  bool known() const { return reason.empty(); }
+struct SeedVariance {                            // Pooled over cells.
+  double variance = kMissing;                    // Of one seed's value; NaN when unknown.
+  int degrees_of_freedom = 0;                    // Pooled.
+  int cells_used = 0;                            // With at least two seeds.
+  int cells_single = 0;                          // With one: they tell nothing.
+  std::string reason;                            // Why the variance is unknown; empty when known.
+  bool known() const { return reason.empty(); }  // Else reason says.
 };
 
 // Variance between seeds pooled over cells: sum over cells of squared deviations from the cell's

@@ -11,14 +11,14 @@
 
 namespace qatlas::observe {
 
-struct Outlier {
-  size_t row = 0;
-  double value = 0;
+struct Outlier {        // One run.
+  size_t row = 0;       // Of the table.
+  double value = 0;     // Of the column.
   double expected = 0;  // of the screen's surface
   double score = 0;     // residual of the logarithm over the robust scale
 };
 
-struct OutlierScreen {
+struct OutlierScreen {            // What was found.
   std::vector<Outlier> outliers;  // by descending |score|; at most `shown`
   size_t count = 0;               // of all beyond the threshold
   size_t screened = 0;            // rows that could be judged: finite, above 0, in a group of three

@@ -11,7 +11,7 @@
 
 namespace qatlas::observe {
 
-struct PairingRule {
+struct PairingRule {  // Which rows are pairs.
   // Columns in which a pair agrees. Empty: `model` (or `N` where there is no model), `D`, and
   // `seed` where the table has one; Pairing::matched_by says what was taken.
   std::vector<std::string> match;
@@ -20,24 +20,24 @@ struct PairingRule {
   std::string full_precision;
   // The loss whose difference is δ, and its standard error (used where the table has it).
   std::string loss = "loss";
-  std::string loss_se = "loss_se";
+  std::string loss_se = "loss_se";  // Column.
   // Recomputes δ also where the table already holds one.
   bool recompute = false;
 };
 
-struct Unpaired {
-  size_t row;
+struct Unpaired {      // A row without a pair.
+  size_t row;          // Of the table.
   std::string reason;  // "runs.csv:7: no full-precision row with model 'm', D 1000000, seed 2".
 };
 
-struct Pairing {
+struct Pairing {  // What was paired.
   // All rows of the input, in order, with `baseline` (where rows have a `run`), `delta` and
   // `delta_se` filled for pairs. Full-precision rows and unpaired rows have them missing.
   Table table;
-  std::vector<size_t> quantized;       // Rows that have a δ.
-  std::vector<size_t> full_precision;  // Rows that may be baselines.
-  std::vector<Unpaired> unpaired;
-  std::vector<std::string> matched_by;
+  std::vector<size_t> quantized;        // Rows that have a δ.
+  std::vector<size_t> full_precision;   // Rows that may be baselines.
+  std::vector<Unpaired> unpaired;       // Rows and why.
+  std::vector<std::string> matched_by;  // Columns.
 
   // The rows that have a δ alone.
   Table Deltas() const { return table.Take(quantized); }

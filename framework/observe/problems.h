@@ -13,7 +13,7 @@ namespace qatlas::observe {
 // Collects problems and turns them into one InvalidArgument status with one problem a line.
 class Problems {
  public:
-  static constexpr size_t kShown = 20;
+  static constexpr size_t kShown = 20;  // At most.
 
   // Keeps the first `kShown` messages and counts the rest.
   void Add(std::string message) {

@@ -12,11 +12,11 @@
 
 namespace qatlas::observe {
 
-struct StandardColumn {
-  const char* name;
-  ColumnKind kind;
-  const char* unit;  // "" where there is none.
-  const char* help;
+struct StandardColumn {  // What a column means.
+  const char* name;      // Of the column.
+  ColumnKind kind;       // Number or text.
+  const char* unit;      // "" where there is none.
+  const char* help;      // One line.
 };
 
 // In the order in which files write them.
@@ -29,13 +29,13 @@ std::vector<std::string> StandardColumnNames();
 Table EmptyObservations();
 
 // Values of `part`.
-inline constexpr char kPartNone[] = "none";  // Full precision.
-inline constexpr char kPartBoth[] = "both";
-inline constexpr char kPartWeights[] = "weights";
-inline constexpr char kPartInputs[] = "inputs";
-inline constexpr char kPartFc2At8Bits[] = "fc2-8bit";
-inline constexpr char kPartOnly[] = "only:";  // Followed by a role.
-inline constexpr char kPartNot[] = "not:";
+inline constexpr char kPartNone[] = "none";            // Full precision.
+inline constexpr char kPartBoth[] = "both";            // Weights and inputs.
+inline constexpr char kPartWeights[] = "weights";      // Weights alone.
+inline constexpr char kPartInputs[] = "inputs";        // Inputs alone.
+inline constexpr char kPartFc2At8Bits[] = "fc2-8bit";  // FC2 inputs at 8 bits.
+inline constexpr char kPartOnly[] = "only:";           // Followed by a role.
+inline constexpr char kPartNot[] = "not:";             // Followed by a role.
 
 // Value of `scheme` for full precision; the empty text means the same.
 inline constexpr char kSchemeFullPrecision[] = "fp";

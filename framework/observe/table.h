@@ -21,7 +21,7 @@
 
 namespace qatlas::observe {
 
-enum class ColumnKind { kNumber, kText };
+enum class ColumnKind { kNumber, kText };  // Of all cells.
 
 // One cell. A missing number is NaN, a missing text is empty.
 using Value = std::variant<double, std::string>;
@@ -31,8 +31,8 @@ std::string ShowValue(const Value& value);
 
 // Where a row came from. line is 1-based; 0 means that the row was made in memory.
 struct Origin {
-  std::string file;
-  int64_t line = 0;
+  std::string file;  // "" in memory.
+  int64_t line = 0;  // 1-based.
 };
 
 // Rows that agree in the columns grouped by.
@@ -48,10 +48,10 @@ class Table {
   // One row by name, for appending.
   using Row = std::vector<std::pair<std::string, Value>>;
 
-  size_t rows() const { return rows_; }
-  size_t columns() const { return names_.size(); }
-  const std::vector<std::string>& names() const { return names_; }
-  bool Has(absl::string_view name) const { return index_.contains(name); }
+  size_t rows() const { return rows_; }                                     // Of every column.
+  size_t columns() const { return names_.size(); }                          // How many.
+  const std::vector<std::string>& names() const { return names_; }          // In order.
+  bool Has(absl::string_view name) const { return index_.contains(name); }  // Any kind.
   // NotFound with the nearest names.
   absl::StatusOr<ColumnKind> Kind(absl::string_view name) const;
 
@@ -98,7 +98,7 @@ class Table {
   // appearance. No columns: all 0. NotFound for an absent column.
   absl::StatusOr<std::vector<uint32_t>> GroupLabels(absl::Span<const std::string> columns) const;
 
-  Origin origin(size_t row) const;
+  Origin origin(size_t row) const;  // row < rows().
   // "runs.csv:12" or "row 3" (1-based) for messages.
   std::string Where(size_t row) const;
   // Origin of all rows at once: line numbers, [rows()], within one file.

@@ -12,10 +12,10 @@
 
 namespace qatlas::observe {
 
-struct Requirements {
+struct Requirements {  // What a table must have.
   // Columns that must be there, of that kind, with no missing and no infinite value.
   std::vector<std::string> numbers;
-  std::vector<std::string> texts;
+  std::vector<std::string> texts;  // Names.
   // Of these, wherever present in the table and named above: every value above zero. δ may be
   // negative and is not among them.
   std::vector<std::string> positive = {"loss", "train_loss",  "N",          "N_total", "D",

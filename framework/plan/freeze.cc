@@ -19,6 +19,7 @@
 #include "framework/fit/json.h"
 #include "framework/fit/stats.h"
 #include "framework/observe/atomic_file.h"
+#include "framework/observe/json_text.h"
 
 namespace qatlas::plan {
 namespace {
@@ -92,6 +93,7 @@ json LawJson(const Law& law) {
     parameters[law.parameters[i].name] = fit::Number(law.values[i]);
   }
   return {{"name", law.name},
+          {"law", law.text.empty() ? law.name : law.text},
           {"source", law.source},
           {"formula", law.form->Spec().formula},
           {"parameters", parameters},
@@ -265,8 +267,9 @@ absl::Status WriteFrozen(const std::string& path, const json& frozen) {
 
 absl::StatusOr<json> ReadFrozen(const std::string& path, const std::string& expected) {
   QATLAS_ASSIGN_OR_RETURN(const std::string text, observe::ReadWholeFile(path));
-  json frozen = json::parse(text, nullptr, false);
-  if (frozen.is_discarded() || !frozen.is_object() || frozen.value("format", json()) != kFormat) {
+  json frozen;
+  if (observe::ParseJson(text, &frozen) || !frozen.is_object() ||
+      frozen.value("format", json()) != kFormat) {
     return absl::InvalidArgumentError(absl::StrCat(
         path, " is no file of frozen predictions (`qatlas predict --freeze` writes them)"));
   }

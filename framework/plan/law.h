@@ -50,6 +50,7 @@ struct RunNoise {
 
 struct Law {
   std::string name;    // "qat-unified"
+  std::string text;    // of which a LawFactory makes the form again; empty: its name
   std::string source;  // "preset w4a4: Chen et al. 2025, ...", "fits.json", "runs.csv, 80 rows"
   std::shared_ptr<const LawForm> form;
   std::string target;
@@ -72,7 +73,11 @@ struct Law {
   std::string reason;  // why not
 };
 
-enum class IntervalKind { kCovariance, kBootstrap };
+enum class IntervalKind {
+  kCovariance,
+  kBootstrap,
+  kAuto,  // the covariance where draws from it centre on the fit (OffCentre), else bootstraps
+};
 
 struct DrawOptions {
   IntervalKind kind = IntervalKind::kCovariance;
@@ -87,6 +92,17 @@ struct DrawOptions {
 // beyond the form's bounds are set onto them. kBootstrap takes refits, shifted nowhere:
 // percentiles. A fit that is not identifiable gives a law that says so.
 absl::StatusOr<Law> LawFromFit(const fit::FitResult& fit, const DrawOptions& options);
+
+// How far draws lie to one side of the fit, in half-widths of their 95% interval: the median over
+// rows of |middle of the interval - fitted| / half-width, of `predictions` [draws][rows]. 0: the
+// interval is symmetric about the fit; 1: the fit lies at its end. Where parameters trade off along
+// a curved valley, draws from a covariance leave it, and nearly all of them predict more than the
+// fit does: beyond kOffCentre they are no interval.
+inline constexpr double kOffCentre = .5;
+inline constexpr char kOffCentreNote[] =
+    "; they do not centre on the fit and lie too high: bootstrap refits of the table are better";
+double OffCentre(const std::vector<double>& fitted,
+                 const std::vector<std::vector<double>>& predictions);
 
 // Draws from a covariance of free coordinates as searched, [p][p]. Empty where it is not positive
 // semidefinite. Deterministic in the seed.

@@ -1,4 +1,5 @@
 // Laws from fits and from published constants.
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -6,6 +7,7 @@
 #include <qatlas/check.h>
 #include <boost/math/distributions/chi_squared.hpp>
 
+#include "framework/fit/bootstrap.h"
 #include "framework/fit/stats.h"
 #include "framework/observe/names.h"
 #include "framework/plan/law.h"
@@ -64,7 +66,67 @@ RunNoise NoiseOf(const fit::FitResult& fit) {
   return noise;
 }
 
+// Refits take longer than draws.
+constexpr int kAutoReplicates = 500;
+// Of at most so many rows it is asked whether draws centre on the fit.
+constexpr int64_t kRowsAsked = 64;
+
+bool CentresOnFit(const fit::FitResult& fit, const Law& law) {
+  const fit::Problem& all = *fit.problem;
+  std::vector<char> keep(all.rows(), 0);
+  const int64_t step = std::max<int64_t>(1, all.rows() / kRowsAsked);
+  for (int64_t i = 0; i < all.rows(); i += step) keep[i] = 1;
+  const fit::Problem problem = all.Subset(keep);
+  std::vector<double> scratch, fitted(problem.rows());
+  problem.Evaluate(law.values, fitted.data(), nullptr, 0, &scratch);
+  std::vector<std::vector<double>> predictions;
+  for (const std::vector<double>& values : law.draws) {
+    problem.Evaluate(values, predictions.emplace_back(problem.rows()).data(), nullptr, 0, &scratch);
+  }
+  return OffCentre(fitted, predictions) <= kOffCentre;
+}
+
+absl::Status AddBootstrap(const fit::FitResult& fit, const DrawOptions& options, Law* law) {
+  fit::BootstrapOptions bootstrap;
+  bootstrap.replicates = options.kind == IntervalKind::kAuto ? kAutoReplicates : options.count;
+  bootstrap.seed = options.seed;
+  if (!options.groups.empty()) {
+    bootstrap.resampling = fit::Resampling::kGroups;
+    bootstrap.groups = options.groups;
+  }
+  QATLAS_ASSIGN_OR_RETURN(const fit::BootstrapResult result, fit::Bootstrap(fit, bootstrap));
+  law->draws.clear();
+  for (const auto& coordinates : result.coordinates) {
+    law->draws.push_back(fit.problem->Values(coordinates));
+  }
+  law->intervals = absl::StrCat("percentiles of ", law->draws.size(), " bootstrap refits over ",
+                                options.groups.empty() ? "runs" : "groups of runs");
+  if (result.failed > 0) absl::StrAppend(&law->intervals, " (", result.failed, " failed)");
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+double OffCentre(const std::vector<double>& fitted,
+                 const std::vector<std::vector<double>>& predictions) {
+  std::vector<double> off;
+  std::vector<double> draws;
+  for (size_t row = 0; row < fitted.size(); ++row) {
+    draws.clear();
+    for (const std::vector<double>& prediction : predictions) {
+      if (std::isfinite(prediction[row])) draws.push_back(prediction[row]);
+    }
+    if (draws.size() < 20) continue;
+    std::sort(draws.begin(), draws.end());
+    const double low = fit::Quantile(draws, .025);
+    const double high = fit::Quantile(draws, .975);
+    if (!(high > low)) continue;
+    off.push_back(std::abs(.5 * (low + high) - fitted[row]) / (.5 * (high - low)));
+  }
+  if (off.empty()) return 0;
+  std::sort(off.begin(), off.end());
+  return fit::Quantile(off, .5);
+}
 
 std::vector<std::vector<double>> DrawValues(const Law& law, const std::vector<double>& covariance,
                                             double degrees, int count, uint64_t seed) {
@@ -134,20 +196,7 @@ absl::StatusOr<Law> LawFromFit(const fit::FitResult& fit, const DrawOptions& opt
   law.reason = fit.identifiability.reason;
   law.noise = NoiseOf(fit);
   if (options.kind == IntervalKind::kBootstrap) {
-    fit::BootstrapOptions bootstrap;
-    bootstrap.replicates = options.count;
-    bootstrap.seed = options.seed;
-    if (!options.groups.empty()) {
-      bootstrap.resampling = fit::Resampling::kGroups;
-      bootstrap.groups = options.groups;
-    }
-    QATLAS_ASSIGN_OR_RETURN(const fit::BootstrapResult result, fit::Bootstrap(fit, bootstrap));
-    for (const auto& coordinates : result.coordinates) {
-      law.draws.push_back(problem.Values(coordinates));
-    }
-    law.intervals = absl::StrCat("percentiles of ", law.draws.size(), " bootstrap refits over ",
-                                 options.groups.empty() ? "runs" : "groups of runs");
-    if (result.failed > 0) absl::StrAppend(&law.intervals, " (", result.failed, " failed)");
+    QATLAS_RETURN_IF_ERROR(AddBootstrap(fit, options, &law));
     return law;
   }
   law.draws =
@@ -156,6 +205,13 @@ absl::StatusOr<Law> LawFromFit(const fit::FitResult& fit, const DrawOptions& opt
   law.intervals = law.draws.empty()
                       ? "none: the fit has no covariance"
                       : absl::StrCat("from the covariance, ", law.draws.size(), " draws");
+  if (law.draws.empty() || !law.identifiable || CentresOnFit(fit, law)) return law;
+  if (options.kind == IntervalKind::kCovariance) {
+    absl::StrAppend(&law.intervals, kOffCentreNote);
+    return law;
+  }
+  QATLAS_RETURN_IF_ERROR(AddBootstrap(fit, options, &law));
+  absl::StrAppend(&law.intervals, ", since draws from the covariance do not centre on the fit");
   return law;
 }
 
@@ -172,6 +228,7 @@ absl::StatusOr<Law> LawFromPreset(std::shared_ptr<const LawForm> form, const std
   }
   Law law;
   law.name = absl::StrCat(name, ":", preset);
+  law.text = name;
   law.form = form;
   law.target = spec.target;
   law.source = absl::StrCat("published constants: ", found->citation,

@@ -82,7 +82,7 @@ std::optional<fit::Interval> IntervalOf(const json& prediction) {
 
 // Rivals again, on old and new rows together.
 void Refit(const json& frozen, const observe::Table& fitted, const observe::Table& fresh,
-           const FormFactory& make, const ScoreOptions& options, Score* score) {
+           const LawFactory& make, const ScoreOptions& options, Score* score) {
   if (frozen["laws"].size() < 2) {
     score->notes.push_back("One law was frozen alone, so there is nothing to rank it against.");
     return;
@@ -94,18 +94,23 @@ void Refit(const json& frozen, const observe::Table& fitted, const observe::Tabl
   }
   std::vector<compare::Candidate> candidates;
   for (const json& law : frozen["laws"]) {
-    // A preset "form:name" is refitted as its form.
-    std::string name = law["name"].get<std::string>();
-    auto form = make(name.substr(0, name.find(':')));
-    if (!form.ok()) {
+    const std::string name = law["name"].get<std::string>();
+    // Files of before had no text; there a preset "form:name" is refitted as its form.
+    const auto text = law.find("law");
+    auto made = make(text != law.end() && text->is_string() ? text->get<std::string>()
+                                                            : name.substr(0, name.find(':')));
+    if (!made.ok()) {
       score->notes.push_back(
-          absl::StrCat("No refit of ", name, ": ", std::string(form.status().message())));
+          absl::StrCat("No refit of ", name, ": ", std::string(made.status().message())));
       continue;
     }
     compare::Candidate candidate;
     candidate.name = name;
-    candidate.form = *std::move(form);
+    candidate.form = made->form;
     candidate.problem = options.problem;
+    candidate.problem.fixed.insert(made->fixed.begin(), made->fixed.end());
+    candidate.problem.tied = made->tied;
+    candidate.problem.per = made->per;
     candidates.push_back(std::move(candidate));
   }
   if (candidates.size() < 2) return;
@@ -123,7 +128,7 @@ void Refit(const json& frozen, const observe::Table& fitted, const observe::Tabl
 }  // namespace
 
 absl::StatusOr<Score> ScoreFrozen(const json& frozen, const observe::Table& table,
-                                  const FormFactory& make, const ScoreOptions& options) {
+                                  const LawFactory& make, const ScoreOptions& options) {
   Score score;
   score.target = frozen["target"].get<std::string>();
   score.chosen = frozen["chosen"].get<std::string>();

@@ -56,7 +56,7 @@ struct Score {
 // frozen point or not, take part in the refit.
 // Errors: a column that the points need is absent; FailedPrecondition: no run is at any point.
 absl::StatusOr<Score> ScoreFrozen(const nlohmann::json& frozen, const observe::Table& table,
-                                  const FormFactory& make, const ScoreOptions& options);
+                                  const LawFactory& make, const ScoreOptions& options);
 
 nlohmann::json ToJson(const Score& score);
 

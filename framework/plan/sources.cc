@@ -12,6 +12,7 @@
 #include <absl/strings/str_join.h>
 #include <qatlas/check.h>
 
+#include "framework/observe/json_text.h"
 #include "framework/observe/names.h"
 
 namespace qatlas::plan {
@@ -124,15 +125,42 @@ void ReadRows(const json& fit, Law* law, observe::Table* rows) {
   law->noise.known = true;
 }
 
+// Whether draws centre on the fit over the file's rows, as far as these tell points.
+bool CentresOnRows(const Law& law, const observe::Table& rows) {
+  if (law.draws.empty()) return true;
+  std::vector<double> fitted;
+  std::vector<std::vector<double>> predictions(law.draws.size());
+  const size_t step = std::max<size_t>(1, rows.rows() / 64);
+  for (size_t row = 0; row < rows.rows(); row += step) {
+    Point point;
+    for (const std::string& name : rows.names()) {
+      if (rows.FindNumbers(name) != nullptr && std::isfinite(rows.NumberAt(row, name))) {
+        point.numbers[name] = rows.NumberAt(row, name);
+      }
+    }
+    const auto bound = BoundLaw::Create(law, point);
+    if (!bound.ok()) continue;  // categories are not in the file
+    fitted.push_back(bound->Value(-1));
+    for (size_t draw = 0; draw < law.draws.size(); ++draw) {
+      predictions[draw].push_back(bound->Value(static_cast<int>(draw)));
+    }
+  }
+  return OffCentre(fitted, predictions) <= kOffCentre;
+}
+
 absl::StatusOr<Law> ReadLaw(const json& fit, const std::string& file, const std::string& name,
-                            const FormFactory& make, const DrawOptions& options,
+                            const LawFactory& make, const DrawOptions& options,
                             observe::Table* rows) {
   Law law;
   law.name = name;
   law.source = file;
-  const std::string form = Text(fit, "form").empty() ? name : Text(fit, "form");
-  if (form.empty()) return Wrong(file, "it does not name its form");
-  QATLAS_ASSIGN_OR_RETURN(law.form, make(form));
+  for (const char* key : {"law", "form"}) {
+    if (law.text.empty()) law.text = Text(fit, key);
+  }
+  if (law.text.empty()) law.text = name;
+  if (law.text.empty()) return Wrong(file, "it does not name its form");
+  QATLAS_ASSIGN_OR_RETURN(forms::MadeLaw made, make(law.text));
+  law.form = std::move(made.form);
   law.target = Text(fit, "target");
   if (law.target.empty()) law.target = law.form->Spec().target;
   QATLAS_RETURN_IF_ERROR(ReadParameters(fit, file, &law));
@@ -155,6 +183,9 @@ absl::StatusOr<Law> ReadLaw(const json& fit, const std::string& file, const std:
   law.intervals = law.draws.empty()
                       ? "none: the file has no covariance of this fit"
                       : absl::StrCat("from the covariance, ", law.draws.size(), " draws");
+  if (rows != nullptr && !CentresOnRows(law, *rows)) {
+    absl::StrAppend(&law.intervals, kOffCentreNote);
+  }
   return law;
 }
 
@@ -175,9 +206,9 @@ std::string ArxivNumber(const std::string& citation) {
 }  // namespace
 
 absl::StatusOr<LawFile> LawsFromJson(const std::string& text, const std::string& file,
-                                     const FormFactory& make, const DrawOptions& options) {
-  const json root = json::parse(text, nullptr, false);
-  if (root.is_discarded()) return Wrong(file, "this is no JSON");
+                                     const LawFactory& make, const DrawOptions& options) {
+  json root;
+  if (const auto problem = observe::ParseJson(text, &root)) return Wrong(file, problem->what);
   if (!root.is_object()) return Wrong(file, "this is no object");
   LawFile result;
   const auto ranking = root.find("ranking");
@@ -208,7 +239,7 @@ absl::StatusOr<LawFile> LawsFromJson(const std::string& text, const std::string&
 }
 
 absl::StatusOr<std::vector<Law>> LawsFromPreset(const plugin::Catalog& catalog,
-                                                const FormFactory& make, const std::string& text,
+                                                const LawFactory& make, const std::string& text,
                                                 double relative_error, uint64_t seed) {
   const size_t colon = text.find(':');
   if (colon == std::string::npos || colon == 0 || colon + 1 == text.size()) {
@@ -220,8 +251,8 @@ absl::StatusOr<std::vector<Law>> LawsFromPreset(const plugin::Catalog& catalog,
   const std::string first = text.substr(0, colon), second = text.substr(colon + 1);
   std::vector<Law> laws;
   if (catalog.FindDeclaration(QATLAS_KIND_LAW, first) != nullptr) {
-    QATLAS_ASSIGN_OR_RETURN(auto form, make(first));
-    QATLAS_ASSIGN_OR_RETURN(Law law, LawFromPreset(form, first, second, relative_error, seed));
+    QATLAS_ASSIGN_OR_RETURN(const forms::MadeLaw made, make(first));
+    QATLAS_ASSIGN_OR_RETURN(Law law, LawFromPreset(made.form, first, second, relative_error, seed));
     laws.push_back(std::move(law));
     return laws;
   }
@@ -229,7 +260,8 @@ absl::StatusOr<std::vector<Law>> LawsFromPreset(const plugin::Catalog& catalog,
   std::set<std::string> papers;
   std::vector<std::string> studies = catalog.Names(QATLAS_KIND_LAW);
   for (const std::string& name : catalog.Names(QATLAS_KIND_LAW)) {
-    QATLAS_ASSIGN_OR_RETURN(auto form, make(name));
+    QATLAS_ASSIGN_OR_RETURN(const forms::MadeLaw made, make(name));
+    std::shared_ptr<const LawForm> form = made.form;
     if (form->Spec().target == kTargetLoss) {
       for (const LawPreset& preset : form->Spec().presets) {
         studies.push_back(preset.name);

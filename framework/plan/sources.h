@@ -10,14 +10,16 @@
 #include <absl/status/statusor.h>
 #include <nlohmann/json.hpp>
 
+#include "framework/forms/request.h"
 #include "framework/observe/table.h"
 #include "framework/plan/law.h"
 #include "framework/plugin/catalog.h"
 
 namespace qatlas::plan {
 
-using FormFactory =
-    std::function<absl::StatusOr<std::shared_ptr<const LawForm>>(const std::string& name)>;
+// Makes a law from text: a component's name, a sum, a formula, or a table in one line of TOML
+// (forms::LawFromText).
+using LawFactory = std::function<absl::StatusOr<forms::MadeLaw>(const std::string& text)>;
 
 // Laws of one file: those ranked, best first, with what a reader must know of the ranking.
 struct LawFile {
@@ -32,13 +34,13 @@ struct LawFile {
 // InvalidArgument with the file and the key where it is something else. Laws of files without a
 // covariance have no draws and say so.
 absl::StatusOr<LawFile> LawsFromJson(const std::string& text, const std::string& file,
-                                     const FormFactory& make, const DrawOptions& options = {});
+                                     const LawFactory& make, const DrawOptions& options = {});
 
 // "form:preset", one law; or "study:variant": the preset `study` of a law of the loss, and every
 // preset `variant` that cites the same paper (arXiv number). NotFound lists what there is.
 // relative_error: see LawFromPreset; a study's law of the loss is taken as it stands.
 absl::StatusOr<std::vector<Law>> LawsFromPreset(const plugin::Catalog& catalog,
-                                                const FormFactory& make, const std::string& text,
+                                                const LawFactory& make, const std::string& text,
                                                 double relative_error = 0, uint64_t seed = 1);
 
 }  // namespace qatlas::plan

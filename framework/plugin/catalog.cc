@@ -21,10 +21,19 @@ std::string WithLibTorch(const std::string& version) {
 
 }  // namespace
 
+std::string AbiMismatch(uint32_t plugin, uint32_t host) {
+  return absl::StrCat("built for SDK ABI ", plugin, ", this program has SDK ABI ", host,
+                      plugin < host
+                          ? ": the plugin is older; build it again against the installed SDK, or "
+                            "ask its author for a build for "
+                          : ": the plugin is newer; install a Qatlas that has SDK ABI ",
+                      plugin < host ? host : plugin,
+                      plugin < host ? "" : ", or build the plugin against the installed SDK");
+}
+
 std::string HandshakeMismatch(const Manifest& manifest, const Host& host) {
   if (manifest.sdk_abi != host.sdk_abi) {
-    return absl::StrCat("built for SDK ABI ", manifest.sdk_abi, ", this program has SDK ABI ",
-                        host.sdk_abi, "; rebuild the plugin against the installed SDK");
+    return AbiMismatch(manifest.sdk_abi, host.sdk_abi);
   }
   if (manifest.cxx_abi != host.cxx_abi) {
     return absl::StrCat("built for the C++ library ABI '", manifest.cxx_abi, "' (by ",

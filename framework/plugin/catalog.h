@@ -16,13 +16,17 @@ namespace qatlas::plugin {
 
 // This program's side of the handshake.
 struct Host {
-  uint32_t sdk_abi = QATLAS_SDK_ABI;
-  std::string cxx_abi = QATLAS_CXX_ABI;
-  std::string abseil = QATLAS_ABSEIL;
+  uint32_t sdk_abi = QATLAS_SDK_ABI;     // number
+  std::string cxx_abi = QATLAS_CXX_ABI;  // C++ library
+  std::string abseil = QATLAS_ABSEIL;    // release
   // Version of the LibTorch that this program runs with ("2.11.0"). "": it has none; plugins that
   // use LibTorch are listed and their options known, but they cannot be opened.
   std::string libtorch;
 };
+
+// Why a plugin built for another number of the SDK's ABI cannot run: both numbers, which side is older,
+// and what to do (docs/versioning.md).
+std::string AbiMismatch(uint32_t plugin, uint32_t host);
 
 // Why a plugin built for `manifest` cannot run in `host`, both sides named; "" where it can. With a
 // host that has no LibTorch, the plugin's LibTorch is not compared here.
@@ -30,17 +34,17 @@ std::string HandshakeMismatch(const Manifest& manifest, const Host& host);
 
 // A component with the plugin that offers it.
 struct Component {
-  const Manifest* plugin = nullptr;
-  const ComponentDeclaration* declaration = nullptr;
+  const Manifest* plugin = nullptr;                   // that offers it
+  const ComponentDeclaration* declaration = nullptr;  // in its manifest
 };
 
 // A file or folder of the search path that gave nothing, and why.
 struct PassedOver {
-  std::string path;
-  std::string reason;
+  std::string path;    // file or folder
+  std::string reason;  // one line
 };
 
-class Catalog {
+class Catalog {  // All components that were found.
  public:
   // Reads the manifests (*.toml) in the folders, not those below. Nothing is opened. What cannot be
   // used is passed over with its reason and leaves the rest usable. Two plugins of one name, and
@@ -50,9 +54,9 @@ class Catalog {
   // An empty catalog that searched nowhere.
   Catalog();
 
-  const std::vector<std::string>& folders() const;
-  const Host& host() const;
-  const std::vector<PassedOver>& passed_over() const;
+  const std::vector<std::string>& folders() const;     // searched
+  const Host& host() const;                            // as given
+  const std::vector<PassedOver>& passed_over() const;  // and why
   // Plugins that can be used, by name.
   std::vector<const Manifest*> Plugins() const;
   // Components of a kind (qatlas_kind), by name.

@@ -10,8 +10,15 @@
 #include <iterator>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+// toml++ asserts what a file may break ("[.a]") before it refuses it in words; with NDEBUG Clang
+// would take the assertion for the truth.
+#define TOML_ASSERT(condition) static_assert(true)
+#ifdef __clang__
+#define __builtin_assume(condition) static_assert(true)
+#endif
 #include "toml++/toml.h"
 
 namespace qatlas::plugin {
@@ -19,6 +26,44 @@ namespace {
 
 std::string Place(const std::string& file, const toml::source_position& position) {
   return absl::StrCat(file, ":", position.line, ":", position.column);
+}
+
+// The first character beyond ASCII that stands neither in a text nor in a comment, where TOML has
+// none but a byte-order mark at the beginning; npos where there is none. toml++ has undefined
+// behaviour on such characters.
+size_t StrayCharacter(absl::string_view text) {
+  size_t at = absl::StartsWith(text, "\xef\xbb\xbf") ? 3 : 0;
+  while (at < text.size()) {
+    const char c = text[at];
+    if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+    } else if (c == '"' || c == '\'') {
+      const bool basic = c == '"';  // with escapes
+      const std::string three(3, c);
+      const bool lines = absl::StartsWith(text.substr(at), three);
+      at += lines ? 3 : 1;
+      while (at < text.size() &&
+             !absl::StartsWith(text.substr(at), lines ? three : three.substr(2))) {
+        if (!lines && text[at] == '\n') return absl::string_view::npos;  // refused there
+        at += basic && text[at] == '\\' ? 2 : 1;
+      }
+      at += lines ? 3 : 1;
+      // Up to two quotes may stand before those that end it.
+      for (int i = 0; lines && i < 2 && at < text.size() && text[at] == c; ++i) ++at;
+    } else if (static_cast<unsigned char>(c) >= 0x80) {
+      return at;
+    } else {
+      ++at;
+    }
+  }
+  return absl::string_view::npos;
+}
+
+absl::Status Stray(absl::string_view text, size_t at, const std::string& where) {
+  size_t end = at + 1;
+  while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
+  return absl::InvalidArgumentError(absl::StrCat(where, ": not TOML: '", text.substr(at, end - at),
+                                                 "' stands outside of quotes"));
 }
 
 bool Before(const toml::source_position& a, const toml::source_position& b) {
@@ -226,6 +271,12 @@ const char* TypeName(Node::Type type) {
 }
 
 absl::StatusOr<Node> ParseToml(absl::string_view text, const std::string& file) {
+  if (const size_t at = StrayCharacter(text); at != absl::string_view::npos) {
+    const absl::string_view before = text.substr(0, at);
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const size_t begin = before.rfind('\n') == absl::string_view::npos ? 0 : before.rfind('\n') + 1;
+    return Stray(text, at, absl::StrCat(file, ":", line, ":", at - begin + 1));
+  }
   const toml::parse_result result = toml::parse(std::string(text), file);
   if (!result) {
     return absl::InvalidArgumentError(
@@ -249,6 +300,11 @@ absl::StatusOr<Node> ParseTomlFile(const std::string& path) {
 }
 
 absl::StatusOr<Node> ParseTomlValue(absl::string_view text, const std::string& where) {
+  const size_t stray = StrayCharacter(text);
+  if (stray != absl::string_view::npos) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        where, ": '", text, "' is not a TOML value; text needs quotes: \"", text, "\""));
+  }
   const toml::parse_result result = toml::parse(absl::StrCat("value = ", text));
   if (!result) {
     return absl::InvalidArgumentError(absl::StrCat(

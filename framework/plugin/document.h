@@ -26,25 +26,25 @@ using Table = std::vector<Entry>;  // in the order of the file
 
 // A value of TOML or JSON. Dates and times, which nothing of ours uses, are kept as kOther.
 struct Node {
-  enum class Type { kBool, kInt, kFloat, kString, kArray, kTable, kOther };
+  enum class Type { kBool, kInt, kFloat, kString, kArray, kTable, kOther };  // Of values.
 
-  Type type = Type::kTable;
-  bool boolean = false;
-  int64_t integer = 0;
-  double number = 0;
-  std::string text;  // kString; for kOther what stood there
-  Array array;
-  Table table;
-  std::string where;  // "quickstart.toml:12:8" or "override 'training.threads=2'"
+  Type type = Type::kTable;  // which of the below
+  bool boolean = false;      // kBool
+  int64_t integer = 0;       // kInt
+  double number = 0;         // kFloat
+  std::string text;          // kString; for kOther what stood there
+  Array array;               // kArray
+  Table table;               // kTable
+  std::string where;         // "quickstart.toml:12:8" or "override 'training.threads=2'"
 
-  static Node Bool(bool value, std::string where = "");
-  static Node Int(int64_t value, std::string where = "");
-  static Node Float(double value, std::string where = "");
-  static Node String(std::string value, std::string where = "");
-  static Node MakeArray(Array values, std::string where = "");
-  static Node MakeTable(std::string where = "");
+  static Node Bool(bool value, std::string where = "");           // kBool
+  static Node Int(int64_t value, std::string where = "");         // kInt
+  static Node Float(double value, std::string where = "");        // kFloat
+  static Node String(std::string value, std::string where = "");  // kString
+  static Node MakeArray(Array values, std::string where = "");    // kArray
+  static Node MakeTable(std::string where = "");                  // kTable, empty
 
-  bool Is(Type other) const { return type == other; }
+  bool Is(Type other) const { return type == other; }  // whether of this type
   // Of a table: the value of a key, or nullptr; nullptr also where this is no table.
   const Node* Find(absl::string_view key) const;
   Node* Find(absl::string_view key);
@@ -52,10 +52,10 @@ struct Node {
   Node& Set(absl::string_view key, Node value);
 };
 
-struct Entry {
-  std::string key;
+struct Entry {        // Of a table.
+  std::string key;    // as written
   std::string where;  // of the key
-  Node value;
+  Node value;         // of the key
 };
 
 // "a whole number", "text", "a list", ...: for messages.
@@ -78,8 +78,8 @@ std::string TomlKey(absl::string_view key);
 Node NodeFromJson(const nlohmann::json& json, const std::string& where);
 nlohmann::json NodeToJson(const Node& node);
 
-Node NodeFromOption(const OptionValue& value, const std::string& where);
-Node NodeFromOptions(const OptionTable& options, const std::string& where);
+Node NodeFromOption(const OptionValue& value, const std::string& where);     // placed
+Node NodeFromOptions(const OptionTable& options, const std::string& where);  // placed
 // Errors: lists and dates, which options cannot hold.
 absl::StatusOr<OptionValue> OptionFromNode(const Node& node);
 

@@ -70,9 +70,7 @@ absl::StatusOr<const qatlas_descriptor*> OpenOnce(const Manifest& manifest, cons
   }
   if (descriptor->sdk_abi != host.sdk_abi) {
     return Failure(manifest.library,
-                   absl::StrCat("the library is built for SDK ABI ", descriptor->sdk_abi,
-                                ", this program has SDK ABI ", host.sdk_abi,
-                                "; rebuild the plugin against the installed SDK"));
+                   absl::StrCat("the library is ", AbiMismatch(descriptor->sdk_abi, host.sdk_abi)));
   }
   if (descriptor->size != sizeof(qatlas_descriptor)) {
     return Failure(

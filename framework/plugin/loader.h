@@ -27,10 +27,11 @@ absl::StatusOr<const qatlas_descriptor*> OpenPlugin(const Manifest& manifest, co
 // What a factory is called with: the component found and opened, and its options checked and
 // completed.
 struct PreparedComponent {
-  const qatlas_component* component = nullptr;
-  Options options;
+  const qatlas_component* component = nullptr;  // of the library
+  Options options;                              // complete
   std::string name;  // "quantizer 'int' of plugin 'int' (/…/quantizer-int.so)": for messages
 };
+// As Create() below, before the factory.
 absl::StatusOr<PreparedComponent> Prepare(const Catalog& catalog, int kind, absl::string_view name,
                                           const OptionTable& options);
 

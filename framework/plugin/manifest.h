@@ -23,45 +23,45 @@ std::string OptionTypeName(int type);
 
 // One option as its component declares it.
 struct OptionDeclaration {
-  std::string name;
+  std::string name;                          // as recipes write it
   int type = QATLAS_OPTION_STRING;           // qatlas_option_type
   std::optional<std::string> default_text;   // as declared; absent: a recipe must give the option
   std::optional<OptionValue> default_value;  // the same as a value of the declared type
   std::optional<double> minimum;             // inclusive
   std::optional<double> maximum;             // inclusive
   std::vector<std::string> choices;          // empty: any text
-  std::string help;
+  std::string help;                          // one line
 };
 
 // One component as its plugin declares it.
 struct ComponentDeclaration {
-  int kind = 0;  // qatlas_kind
-  std::string name;
-  std::string summary;
-  std::string citation;
-  uint32_t numerics = 0;
-  std::vector<std::string> abilities;
-  std::vector<OptionDeclaration> options;
+  int kind = 0;                            // qatlas_kind
+  std::string name;                        // as recipes write it
+  std::string summary;                     // one line
+  std::string citation;                    // "" for none
+  uint32_t numerics = 0;                   // version
+  std::vector<std::string> abilities;      // texts
+  std::vector<OptionDeclaration> options;  // as declared
 
-  const OptionDeclaration* FindOption(absl::string_view option) const;
-  std::vector<std::string> OptionNames() const;
-  bool HasAbility(absl::string_view ability) const;
+  const OptionDeclaration* FindOption(absl::string_view option) const;  // nullptr: none
+  std::vector<std::string> OptionNames() const;                         // as declared
+  bool HasAbility(absl::string_view ability) const;                     // exactly
   // The part after the colon of an ability such as "bits:1" for key "bits".
   std::optional<std::string> AbilityValue(absl::string_view key) const;
   std::vector<std::string> AbilityValues(absl::string_view key) const;
 };
 
-struct Manifest {
-  std::string file;     // the TOML, absolute
-  std::string library;  // the shared library beside it, absolute
-  std::string name;
-  std::string version;
-  uint32_t sdk_abi = 0;
-  std::string libtorch;  // "" where it is not used
-  std::string cxx_abi;
-  std::string abseil;
-  std::string compiler;
-  std::vector<ComponentDeclaration> components;
+struct Manifest {                                // What a plugin says of itself.
+  std::string file;                              // the TOML, absolute
+  std::string library;                           // the shared library beside it, absolute
+  std::string name;                              // of the plugin
+  std::string version;                           // its own
+  uint32_t sdk_abi = 0;                          // built for
+  std::string libtorch;                          // "" where it is not used
+  std::string cxx_abi;                           // built for
+  std::string abseil;                            // built for
+  std::string compiler;                          // for messages
+  std::vector<ComponentDeclaration> components;  // as declared
 };
 
 // Reads a manifest. Errors are one line that begins with the place ("…/int.toml:12:9: …"): not

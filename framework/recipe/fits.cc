@@ -67,7 +67,13 @@ void ReadFits(Reading* reading) {
                  {"non_positive", values.Text("non_positive")},
                  {"likelihood", values.Text("likelihood")},
                  {"seed", values.Int("seed")},
-                 {"huber_delta", values.Float("huber_delta")}};
+                 {"huber_delta", values.Float("huber_delta")},
+                 {"search", values.Text("search")},
+                 {"intervals", values.Text("intervals")},
+                 {"sandwich", values.Bool("sandwich")},
+                 {"resample", values.Text("resample")},
+                 {"exact_noise", values.Bool("exact_noise")},
+                 {"stages", values.Bool("stages")}};
     if (values.Has("laws") && values.List("laws").empty()) {
       reading->problems.Add(values.Get("laws").where, "'laws' is an empty list");
     }

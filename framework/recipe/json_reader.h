@@ -3,6 +3,7 @@
 #define QATLAS_FRAMEWORK_RECIPE_JSON_READER_H_
 
 #include <cstdint>
+#include <limits>
 #include <set>
 #include <string>
 #include <type_traits>
@@ -32,9 +33,13 @@ class JsonReader {
     } else if constexpr (std::is_same_v<T, double>) {
       fits = field->is_number();
     } else if constexpr (std::is_unsigned_v<T>) {
-      fits = field->is_number_unsigned();
+      fits = field->is_number_unsigned() && field->get<uint64_t>() <= std::numeric_limits<T>::max();
     } else if constexpr (std::is_integral_v<T>) {
-      fits = field->is_number_integer();
+      // Unsigned ones are those from 0 on.
+      fits = field->is_number_unsigned()
+                 ? field->get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max())
+                 : field->is_number_integer() &&
+                       field->get<int64_t>() >= std::numeric_limits<T>::min();
     } else {
       static_assert(std::is_same_v<T, std::string>);
       fits = field->is_string();
@@ -42,7 +47,11 @@ class JsonReader {
     if (fits) {
       *out = field->template get<T>();
     } else {
-      Fail(absl::StrCat("field '", key, "' is of another type: ", field->dump()));
+      const bool whole = std::is_integral_v<T> && !std::is_same_v<T, bool>;
+      Fail(
+          absl::StrCat("field '", key, "' is ",
+                       whole && field->is_number_integer() ? "out of range: " : "of another type: ",
+                       field->dump()));
     }
   }
 

@@ -14,6 +14,8 @@ namespace qatlas::recipe {
 
 // Ok for "both", "weights", "inputs", "<role>-<n>bit", "only:<role>" and "not:<role>".
 absl::Status CheckPart(const std::string& part);
+// A regular expression (ECMA 262) that admits what CheckPart() does.
+inline constexpr char kPartPattern[] = "^(both|weights|inputs|.+-[0-9]+bit|only:.+|not:.+)$";
 // The role that a part names; "" where it names none.
 std::string RoleOfPart(const std::string& part);
 

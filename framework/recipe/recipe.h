@@ -109,7 +109,7 @@ struct FitSettings {
   std::string loss = "log-student-t";       // see framework/fit
   int bootstraps = 500;
   // Further validated keys: "name", "where", "full_precision", "non_positive", "likelihood",
-  // "seed", "huber_delta".
+  // "seed", "huber_delta", "search", "intervals", "sandwich", "resample", "exact_noise", "stages".
   nlohmann::json extra;
 };
 

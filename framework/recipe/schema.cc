@@ -4,6 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/recipe/observations_section.h"
+#include "framework/recipe/parts.h"
 
 namespace qatlas::recipe {
 namespace {
@@ -42,6 +43,10 @@ KeySpec Choice(const char* name, const char* fallback, std::vector<std::string> 
 }
 KeySpec Texts(const char* name, const char* fallback, const char* help) {
   return Key(name, KeyType::kTexts, fallback, help);
+}
+KeySpec Part(KeySpec key) {
+  key.pattern = kPartPattern;
+  return key;
 }
 KeySpec Required(KeySpec key) {
   key.required = true;
@@ -153,7 +158,8 @@ std::vector<SectionSpec> TrainingSections() {
         Choice("cooldown_shape", "\"linear\"", {"linear", "cosine", "one-minus-sqrt"},
                "How the rate falls in the cooldown."),
         Choice("precision", "\"auto\"", {"auto", "fp32", "bf16"},
-               "Of activations and matrix products; \"auto\" takes what is faster on the device."),
+               "Of activations and matrix products; \"auto\": BF16 where the device multiplies it "
+               "faster, which widths below 128 do not show."),
         Int("threads", "1", 1, "Of each worker; they are part of what decides a result."),
         Bool("allow_epochs", "false", "Lets a budget be larger than the data."),
         Int("validation_sequences", "512", 1, "Sequences that the validation loss is measured on."),
@@ -211,7 +217,7 @@ std::vector<SectionSpec> GridSections() {
        {Text("use", nullptr, "The scheme component."),
         Key("rules", KeyType::kRules, nullptr,
             "Rules in place of `use`: tables with sites, use and the quantizer's options."),
-        Text("part", nullptr, part_help),
+        Part(Text("part", nullptr, part_help)),
         Text("after", nullptr,
              "Another scheme, which quantizes without training where this one starts; this one "
              "takes over from it."),
@@ -228,7 +234,7 @@ std::vector<SectionSpec> GridSections() {
         Key("options", KeyType::kOptions, nullptr,
             "Options that vary, each with its list of values; all combinations. A list of such "
             "tables: one after the other."),
-        Texts("parts", "[\"both\"]", part_help),
+        Part(Texts("parts", "[\"both\"]", part_help)),
         Key("qat", KeyType::kStart, "\"scratch\"",
             "Where quantization starts: \"scratch\", \"cooldown\", { fraction = 0.5 } of the "
             "budget, counted from its end, { extra_tokens = 65536, learning_rate = 1e-3 } after "
@@ -269,6 +275,22 @@ std::vector<SectionSpec> OtherSections() {
             "Besiroglu et al. fit."),
         Float("huber_delta", "0", 0, std::nullopt,
               "Where Huber's loss turns linear; 0: the loss's own value."),
+        Choice("search", "\"own\"",
+               {"own", "projected", "every-start", "lbfgs", "slsqp", "mlsl", "crs2", "isres"},
+               "How the optimum is searched (docs/laws.md); lbfgs to isres are NLopt's."),
+        Bool("stages", "false",
+             "Fits the sum of a law of the loss and one of delta in two stages: the loss on "
+             "full-precision rows, then delta on pairs. The report compares the stages apart."),
+        Choice("intervals", "\"profile\"", {"profile", "covariance"},
+               "Of parameters: profile likelihood, asymmetric; or the covariance."),
+        Bool("sandwich", "false",
+             "Intervals for noise that differs from run to run by an unknown factor (HC3)."),
+        Bool("exact_noise", "false",
+             "The observations' noise is the whole noise: intervals are not scaled by the "
+             "residuals."),
+        Choice("resample", "\"auto\"", {"auto", "groups", "pairs", "residuals"},
+               "What bootstraps draw; \"auto\": groups of one model and seed where there are at "
+               "least five, else pairs."),
         Choice(
             "non_positive", "\"linear\"", {"linear", "drop", "refuse"},
             "Rows of 0 or less under a logarithm: all rows without it, without these, an error."),

@@ -34,6 +34,7 @@ struct KeySpec {
   bool above = false;  // the minimum itself is not allowed
   bool below = false;  // the maximum itself is not allowed
   std::vector<std::string> choices;
+  std::string pattern;  // of a text: ECMA 262, for editors; empty: any. The reader says more.
   std::string help;
 };
 

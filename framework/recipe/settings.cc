@@ -103,7 +103,10 @@ void ReadData(Reading* reading) {
   if (values.Has("files") && values.List("files").empty()) {
     reading->problems.Add(values.Get("files").where, "'files' is an empty list");
   }
-  if (values.Has("vocabulary")) reading->vocabulary = values.Int("vocabulary");
+  // One that is wrong was said; its default would only raise more complaints.
+  if (values.Has("vocabulary") && (values.Given("vocabulary") || !table->Find("vocabulary"))) {
+    reading->vocabulary = values.Int("vocabulary");
+  }
   if (kind == "synthetic" && values.Int("branching") > values.Int("vocabulary")) {
     reading->problems.Add(
         values.Get("branching").where,

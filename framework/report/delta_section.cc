@@ -137,7 +137,8 @@ class Drawing {
 
   Figure Finish(const std::string& bits, const StepCount& count, std::vector<std::string> panels) {
     figure_.id = absl::StrCat("delta-", view_.id, bits.empty() ? "" : "-" + bits);
-    const std::string phrase = StepPhrase(count);
+    // That nothing is known is no headline; the reading says it.
+    const std::string phrase = count.error_unknown == count.total() ? "" : StepPhrase(count);
     figure_.title = absl::StrCat(bits.empty() ? "" : bits + ": ", "δ against ", view_.what,
                                  phrase.empty() ? "" : absl::StrCat(" – it ", phrase));
     figure_.reading = absl::StrCat(

@@ -196,7 +196,7 @@ std::string StepPhrase(const StepCount& count) {
     words.push_back(absl::StrCat("is not clear of noise in ", count.not_clear));
   }
   if (count.error_unknown > 0) {
-    words.push_back(absl::StrCat("is of unknown error in ", count.error_unknown));
+    words.push_back(absl::StrCat("has no known error in ", count.error_unknown));
   }
   return absl::StrCat(absl::StrJoin(words, ", "), " of ", count.total(),
                       count.total() == 1 ? " step" : " steps");

@@ -240,6 +240,7 @@ Figure InfluenceFigure(const std::string& id, const compare::Comparison& compari
                               {"yref", "paper"},
                               {"line", {{"color", "#444444"}, {"width", 1}}}}};
   figure.height = static_cast<int>(80 + 16 * shown);
+  figure.wide = true;  // names of runs are long
   return figure;
 }
 
@@ -261,6 +262,15 @@ ShownTable NestedTable(const std::string& id, const compare::Comparison& compari
                  {"degrees", static_cast<double>(test.degrees)},
                  {"likelihood ratio", test.statistic},
                  {"p", test.on_bound ? test.p_on_bound : test.p},
+                 {"on a bound", std::string(test.on_bound ? "yes" : "no")}})
+        .IgnoreError();
+    table.shown
+        .Append({{"simpler", test.restricted},
+                 {"inside", test.full},
+                 {"held", test.restriction.empty() ? std::string("–") : test.restriction},
+                 {"degrees", static_cast<double>(test.degrees)},
+                 {"likelihood ratio", ShortNumber(test.statistic, 3)},
+                 {"p", ShortNumber(test.on_bound ? test.p_on_bound : test.p, 2)},
                  {"on a bound", std::string(test.on_bound ? "yes" : "no")}})
         .IgnoreError();
   }

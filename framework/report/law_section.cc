@@ -124,7 +124,10 @@ void AppendResiduals(const std::string& id, const compare::Comparison& compariso
   figure.title = absl::StrCat("What the best form (", best.name, ") leaves unexplained");
   const std::string error_column =
       problem.options().noise.empty() ? comparison.target + "_se" : problem.options().noise;
-  const bool errors = table.FindNumbers(error_column) != nullptr;
+  bool errors = false;
+  for (int64_t i = 0; i < problem.rows() && table.FindNumbers(error_column) != nullptr; ++i) {
+    errors = errors || std::isfinite(table.NumberAt(problem.row(i), error_column));
+  }
   std::vector<std::string> columns;
   for (const char* column : {"N", "D", "G", "weight_bits"}) {
     if (table.FindNumbers(column) == nullptr) continue;

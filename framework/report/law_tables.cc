@@ -90,8 +90,9 @@ ShownTable ParameterTable(const std::string& id, const compare::Comparison& comp
   table.id = id + "-parameters";
   table.title = "Parameters with 95% intervals";
   table.reading =
-      "First interval: covariance at the optimum (Student's t); second: percentiles of the "
-      "bootstrap where it was run. A parameter of a form that is not identifiable has no interval "
+      "First interval: profile likelihood, or what was asked for in its place; second: percentiles "
+      "of the bootstrap where it was run. A parameter of a form that is not identifiable has no "
+      "interval "
       "worth the name, and its value is one of many that fit alike.";
   for (const compare::Ranked& ranked : comparison.ranking) {
     const bool identifiable = ranked.fit.identifiability.identifiable;

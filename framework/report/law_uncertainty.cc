@@ -73,7 +73,7 @@ Figure ProfileFigure(const std::string& id, const std::string& name, const fit::
     nlohmann::json axis = {{"title", {{"text", PlotText(parameter.name)}}}};
     if (positive && parameter.log && x.back() > 5 * x.front()) {
       axis["type"] = "log";
-      axis["exponentformat"] = "SI";
+      axis["exponentformat"] = "power";
     }
     figure.layout[absl::StrCat("xaxis", panel + 1)] = std::move(axis);
     const bool open = profile->below == fit::End::kOpen || profile->above == fit::End::kOpen;
@@ -155,7 +155,7 @@ Figure PairFigure(const std::string& id, const std::string& name, const fit::Fit
         if (parameter.log) {
           result["type"] = "log";
           result["nticks"] = 5;
-          result["exponentformat"] = "SI";
+          result["exponentformat"] = "power";
         }
         return result;
       };

@@ -37,7 +37,8 @@ Section ProvenanceSection(const nlohmann::json& provenance) {
   ShownTable table;
   table.id = "provenance";
   table.title = "What these numbers come from";
-  table.reading = "Enough to train the same runs again.";
+  table.reading = provenance.contains("table") ? "The table as it was read, and what read it."
+                                               : "Enough to train the same runs again.";
   AppendRows("", provenance, &table.data);
   if (table.data.rows() == 0) return section;
   section.tables.push_back(std::move(table));

@@ -45,7 +45,10 @@
   function layoutFor(figure, width) {
     var layout = merge(common, figure.layout);
     var count = Math.max(1, figure.panels.length);
-    var least = figure.panel_width || 250;
+    // Titles of neighbours must not run into each other; about 7 px a character.
+    var least = figure.panels.reduce(function (most, title) {
+      return Math.max(most, 20 + 7 * title.replace(/&\w+;/g, "x").length);
+    }, figure.panel_width || 250);
     var columns = Math.max(1, Math.min(count, Math.floor((width - 60) / least)));
     // Equal rows look better than a last one that is nearly empty.
     columns = Math.ceil(count / Math.ceil(count / columns));
@@ -56,6 +59,10 @@
     var inner = rows * each + (rows - 1) * gap;
     layout.margin = merge(layout.margin, { t: top });
     layout.height = inner + top + layout.margin.b;
+    // Beside a legend there is no room for the buttons in a narrow figure.
+    if (width < 600 && legendRows(figure, width)) {
+      layout.modebar = merge(layout.modebar, { orientation: "v" });
+    }
     if (!figure.panels.length) { return layout; }
     layout.annotations = (layout.annotations || []).slice();
     var x = layout.xaxis, y = layout.yaxis;

@@ -77,6 +77,8 @@ Figure SiteTrend(const observe::Table& observations, const observe::Table& histo
                          : "Marks ",
       "are the steps at which it was recorded.");
   figure.layout = Axes("tokens", statistic.axis, false, statistic.log);
+  // Every digit of a decade would be labelled else.
+  if (statistic.log) figure.layout["yaxis"]["dtick"] = "D2";
   figure.wide = true;
   return figure;
 }

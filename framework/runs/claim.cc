@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "framework/runs/files.h"
 #include "framework/runs/machine.h"
+#include "framework/runs/records.h"
 #include "nlohmann/json.hpp"
 
 namespace qatlas::runs {
@@ -98,9 +99,9 @@ std::optional<ClaimHolder> ReadClaim(const Store& store, const std::string& id) 
     const nlohmann::json json =
         nlohmann::json::parse(std::string(text, count), nullptr, /*allow_exceptions=*/false);
     if (json.is_object()) {
-      holder.pid = json.value("pid", 0);
-      holder.host = json.value("host", "");
-      holder.boot = json.value("boot", "");
+      if (json.contains("pid") && json["pid"].is_number_integer()) holder.pid = json["pid"];
+      holder.host = TextAt(json, "host");
+      holder.boot = TextAt(json, "boot");
     }
   }
   return holder;

@@ -58,10 +58,15 @@ std::string Key(const recipe::SegmentSpec& spec, const std::string& worker,
                           "allow_epochs", "carry_optimizer", "libtorch"}) {
     trajectory.erase(key);
   }
-  std::error_code error;
-  const auto time = fs::last_write_time(worker, error);
-  return ShortHash(
-      absl::StrCat(trajectory.dump(), "\n", time.time_since_epoch().count(), "\n", plugins));
+  std::string times;
+  // Of an install the first is a launcher, and the worker lies in libexec.
+  for (const fs::path& program :
+       {fs::path(worker), fs::path(worker).parent_path().parent_path() / "libexec/qatlas-train"}) {
+    std::error_code error;
+    const auto time = fs::last_write_time(program, error);
+    if (!error) absl::StrAppend(&times, "\n", time.time_since_epoch().count());
+  }
+  return ShortHash(absl::StrCat(trajectory.dump(), times, "\n", plugins));
 }
 
 absl::StatusOr<Description> Parse(const nlohmann::json& json) {
@@ -160,7 +165,8 @@ absl::StatusOr<std::string> FindWorker(const std::string& given) {
   }
   return absl::NotFoundError(
       absl::StrCat("the worker qatlas-train cannot be run: ", absl::StrJoin(tried, ", "),
-                   "; build it with -DQATLAS_TRAINING=ON, or name it in QATLAS_TRAIN"));
+                   "; install the package qatlas-training, build it with "
+                   "-DQATLAS_TRAINING=ON, or name it in QATLAS_TRAIN"));
 }
 
 absl::StatusOr<std::vector<Description>> Describe(const std::vector<recipe::SegmentSpec>& specs,

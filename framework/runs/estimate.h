@@ -15,8 +15,8 @@ namespace qatlas::runs {
 // What a worker is assumed to reach where nothing was measured: FLOP/s of training.
 inline constexpr double kDefaultCpuFlopsPerThread = 40e9;
 inline constexpr double kDefaultGpuFlops = 50e12;
-// Loading LibTorch, plugins and data, and writing the results.
-inline constexpr double kSecondsPerWorker = 2;
+// Forking, loading plugins and data, and writing the results.
+inline constexpr double kSecondsPerWorker = .3;
 
 class Estimator {
  public:

@@ -13,6 +13,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/observe/atomic_file.h"
+#include "framework/observe/json_text.h"
 #include "qatlas/check.h"
 
 namespace qatlas::runs {
@@ -84,9 +85,10 @@ absl::Status SyncTree(const fs::path& folder) {
 
 absl::StatusOr<nlohmann::json> ReadJson(const fs::path& path) {
   QATLAS_ASSIGN_OR_RETURN(const std::string text, observe::ReadWholeFile(path.string()));
-  nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) {
-    return absl::DataLossError(absl::StrCat(path.string(), " is not JSON; it was damaged"));
+  nlohmann::json json;
+  if (const auto problem = observe::ParseJson(text, &json)) {
+    return absl::DataLossError(
+        absl::StrCat(path.string(), " was damaged: byte ", problem->byte, ": ", problem->what));
   }
   return json;
 }

@@ -99,7 +99,7 @@ absl::StatusOr<Machine> ResolveMachine(const std::string& device, const std::str
   if (device == "cuda" || device == "auto") gpu = GpuArchitecture();
   if (device == "cuda" || (device == "auto" && !gpu.empty())) {
     if (gpu.empty()) {
-      return absl::FailedPreconditionError(
+      return absl::UnavailableError(
           "device \"cuda\": nvidia-smi names no GPU on this machine; use --device cpu");
     }
     machine.device = "cuda";

@@ -10,6 +10,7 @@
 #include "framework/observe/number.h"
 #include "framework/observe/schema.h"
 #include "framework/runs/files.h"
+#include "framework/runs/records.h"
 #include "qatlas/check.h"
 
 namespace qatlas::runs {
@@ -17,53 +18,14 @@ namespace {
 
 using observe::kMissing;
 
-// What a run's last segment found.
-struct RunResult {
-  double loss = kMissing;
-  double loss_se = kMissing;
-  double train_loss = kMissing;
-  double parameters = kMissing;  // N
-  double all_parameters = kMissing;
-  double flops_per_token = kMissing;
-  std::vector<double> per_sequence;
-  std::vector<double> train_losses;  // of the steps that train_loss is the mean of
-};
-
 bool OfTraining(const Plan& plan) { return plan.recipe.training.delta_of == "training"; }
-
-std::vector<double> NumbersOf(const nlohmann::json& json, const char* key) {
-  std::vector<double> numbers;
-  if (!json.is_object() || !json.contains(key) || !json[key].is_array()) return numbers;
-  for (const nlohmann::json& value : json[key]) {
-    numbers.push_back(value.is_number() ? value.get<double>() : kMissing);
-  }
-  return numbers;
-}
-
-double NumberAt(const nlohmann::json& json, const char* key) {
-  if (!json.is_object() || !json.contains(key) || !json[key].is_number()) return kMissing;
-  return json[key].get<double>();
-}
 
 absl::StatusOr<RunResult> ReadResult(const Store& store, const std::string& id) {
   QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, store.Result(id));
-  RunResult result;
-  const nlohmann::json validation = json.value("validation", nlohmann::json());
-  const nlohmann::json counts = json.value("counts", nlohmann::json());
-  result.loss = NumberAt(validation, "loss");
-  result.loss_se = NumberAt(validation, "se");
-  result.train_loss = NumberAt(json, "train_loss_smoothed");
-  result.parameters = NumberAt(counts, "block_linears");
-  result.all_parameters = NumberAt(counts, "total");
-  result.flops_per_token = NumberAt(counts, "flops_per_token");
-  result.per_sequence = NumbersOf(validation, "per_sequence");
-  result.train_losses = NumbersOf(json, "train_losses");
-  if (!(result.loss == result.loss) || result.per_sequence.empty()) {
-    return absl::DataLossError(
-        absl::StrCat((store.SegmentFolder(id) / kResultFile).string(),
-                     " has no validation.loss with its per_sequence losses; it was damaged"));
-  }
-  return result;
+  absl::StatusOr<RunResult> result = ResultFromJson(json);
+  if (result.ok()) return result;
+  return absl::DataLossError(absl::StrCat((store.SegmentFolder(id) / kResultFile).string(), ": ",
+                                          result.status().message()));
 }
 
 // Results of every finished run, by index.
@@ -139,7 +101,7 @@ std::optional<double> Told(const nlohmann::json& sites, const char* operand, con
                            Wanted wanted) {
   std::optional<double> told;
   for (const nlohmann::json& site : sites) {
-    if (site.value("operand", "") != operand || !wanted(site.value("role", ""))) continue;
+    if (TextAt(site, "operand") != operand || !wanted(TextAt(site, "role"))) continue;
     if (!site.contains("quantizer") || site["quantizer"].is_null()) continue;
     const double value = NumberAt(site, key);
     if (value != value || told.value_or(value) != value) return std::nullopt;
@@ -178,7 +140,7 @@ double GroupOf(const recipe::SchemeVariant& scheme, const Description& descripti
   const bool weights = scheme.weight_bits.has_value();
   double sum = 0, count = 0;
   for (const nlohmann::json& site : description.sites) {
-    if (site.value("operand", "") != (weights ? "weight" : "input")) continue;
+    if (TextAt(site, "operand") != (weights ? "weight" : "input")) continue;
     if (!site.contains("quantizer") || site["quantizer"].is_null()) continue;
     const double features = NumberAt(site, "in_features");
     const double elements = features * NumberAt(site, "out_features");

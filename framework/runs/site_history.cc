@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "framework/observe/atomic_file.h"
 #include "framework/runs/files.h"
+#include "framework/runs/records.h"
 #include "nlohmann/json.hpp"
 #include "qatlas/check.h"
 
@@ -18,14 +18,6 @@ namespace qatlas::runs {
 namespace {
 
 namespace fs = std::filesystem;
-using observe::kMissing;
-
-constexpr const char* kStatistics[] = {"kurtosis", "max_to_median", "snr_db"};
-
-double NumberAt(const nlohmann::json& json, const char* key) {
-  const auto found = json.find(key);
-  return found != json.end() && found->is_number() ? found->get<double>() : kMissing;
-}
 
 absl::Status Damaged(const fs::path& path) {
   return absl::DataLossError(
@@ -48,14 +40,9 @@ absl::Status ReadLog(const fs::path& path, Records* records) {
   std::error_code error;
   if (!fs::exists(path, error)) return absl::OkStatus();
   QATLAS_ASSIGN_OR_RETURN(const std::string text, observe::ReadWholeFile(path.string()));
-  for (absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
-    nlohmann::json json = nlohmann::json::parse(line.begin(), line.end(), nullptr, false);
-    if (!json.is_object() || !json.contains("step") || !json["step"].is_number_integer() ||
-        !json.contains("sites") || !json["sites"].is_array()) {
-      return Damaged(path);
-    }
-    (*records)[json["step"].get<int64_t>()] = std::move(json["sites"]);
-  }
+  absl::StatusOr<Records> log = SiteLogFromText(text);
+  if (!log.ok()) return Damaged(path);
+  for (auto& [step, sites] : *log) (*records)[step] = std::move(sites);
   return absl::OkStatus();
 }
 
@@ -63,19 +50,15 @@ absl::Status AppendRecord(const PlannedRun& run, int64_t step, const nlohmann::j
                           observe::Table* table) {
   const double tokens_per_step = static_cast<double>(run.tokens) / static_cast<double>(run.steps);
   for (const nlohmann::json& site : sites) {
-    if (!site.is_object() || !site.contains("site") || !site["site"].is_string()) {
-      return absl::DataLossError(absl::StrCat("run ", run.name, ", step ", step,
-                                              ": a record of site statistics was damaged"));
+    absl::StatusOr<observe::Table::Row> cells = SiteRow(site);
+    if (!cells.ok()) {
+      return absl::DataLossError(
+          absl::StrCat("run ", run.name, ", step ", step, ": ", cells.status().message()));
     }
     observe::Table::Row row = {{"run", run.name},
                                {"step", static_cast<double>(step)},
-                               {"tokens", tokens_per_step * static_cast<double>(step)},
-                               {"site", site["site"].get<std::string>()},
-                               {"block", NumberAt(site, "block")},
-                               {"role", site.value("role", "")},
-                               {"operand", site.value("operand", "")}};
-    if (site.contains("expert")) row.emplace_back("expert", NumberAt(site, "expert"));
-    for (const char* name : kStatistics) row.emplace_back(name, NumberAt(site, name));
+                               {"tokens", tokens_per_step * static_cast<double>(step)}};
+    row.insert(row.end(), cells->begin(), cells->end());
     QATLAS_RETURN_IF_ERROR(table->Append(row));
   }
   return absl::OkStatus();

@@ -68,7 +68,7 @@ absl::StatusOr<nlohmann::ordered_json> BenchSteps(const recipe::SegmentSpec& spe
       {"ms_per_step", 1e3 * median},
       {"ms_per_step_mean", 1e3 * total / static_cast<double>(steps)},
       {"achieved_gflops", rate * flops / 1e9},
-      {"gemm_gflops", MeasureGemm(trajectory.device, trajectory.precision)},
+      {"gemm_gflops", MeasureGemm(trajectory.device, trajectory.precision, .04)},
       {"peak_memory_bytes", PeakMemory()},
       {"tensor_bytes",
        {{"start_peak", start_peak}, {"state", state}, {"step_peak", TensorMemory::peak()}}},

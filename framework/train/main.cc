@@ -1,22 +1,29 @@
-// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for programs
-// (JSON), standard error for people.
+// qatlas-train: the worker; every segment trains in a process of its own. Standard output is for
+// programs (JSON), standard error for people.
 #include <signal.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "framework/commandline/completion.h"
+#include "framework/commandline/verbs.h"
 #include "framework/plugin/search_path.h"
 #include "framework/train/atomic_file.h"
 #include "framework/train/bench_step.h"
+#include "framework/train/check.h"
 #include "framework/train/components.h"
 #include "framework/train/describe.h"
 #include "framework/train/export.h"
@@ -211,8 +218,44 @@ int BenchMain(const Flags& flags) {
   }));
 }
 
+// A LibTorch that was named must be the one that was loaded: the launcher of an install sees to
+// that, a build tree has the one that it was built with.
+absl::Status CheckLibTorch() {
+  const char* named = std::getenv("QATLAS_LIBTORCH");
+  if (named == nullptr || *named == '\0') return absl::OkStatus();
+  std::error_code error;
+  const std::string loaded = LibTorchFolder();
+  if (std::filesystem::equivalent(named, loaded, error)) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "QATLAS_LIBTORCH (or --libtorch) names ", named, ", but this worker runs with ", loaded,
+      ", which it was built with; configure the build again with "
+      "-DQATLAS_LIBTORCH=",
+      named, ", or unset the variable"));
+}
+
+int PrintLibTorch() {
+  const nlohmann::ordered_json answer = {{"needed", QATLAS_TORCH_VERSION},
+                                         {"folder", LibTorchFolder()},
+                                         {"version", QATLAS_TORCH_VERSION},
+                                         {"source", "the build"}};
+  std::printf("%s\n", answer.dump().c_str());
+  return kExitDone;
+}
+
+int CheckMain(const CheckRequest& request) {
+  // Not PrintLine(): whoever reads must get every line whole, and a reader that went away ends us.
+  return End(CheckPlugins(request, [](const std::string& line) {
+    std::printf("%s\n", line.c_str());
+    std::fflush(stdout);
+  }));
+}
+
 int Main(int argc, char** argv) {
   kernels::KeepFreedMemory();
+  if (absl::Status status = CheckLibTorch(); !status.ok()) {
+    Say(std::string(status.message()));
+    return kExitIo;
+  }
   Flags flags;
   CLI::App app(
       "qatlas-train trains one segment of a run. `qatlas run` starts it; call it yourself to "
@@ -247,14 +290,46 @@ int Main(int argc, char** argv) {
       ->required();
   bench->add_option("--steps", flags.steps, "Steps to time")->check(CLI::Range(1, 1000000));
   bench->add_option("--device", flags.device, "'cpu' or 'cuda' in place of the segment's");
+  CLI::App* libtorch =
+      app.add_subcommand("libtorch", "Print which LibTorch is used, and who named it, as JSON");
+  CheckRequest request;
+  CLI::App* check = app.add_subcommand(
+      "check",
+      "Run the conformance checks of plugins, a line of JSON each; `qatlas plugin check` does so");
+  check->add_option("LIBRARY", request.libraries, "Shared libraries of plugins")->required();
+  check->add_option("--include", request.include, "Only checks whose name this expression finds");
+  check->add_option("--seed", request.settings.seed, "Decides the random inputs");
+  check->add_option("--time-limit", request.settings.seconds, "Seconds for each check");
+  check->add_flag("--list", request.list, "Name the checks instead of running them");
+  app.name("qatlas-train");
+  std::function<int()> chosen;
+  commandline::ManOptions man;
+  man.version = QATLAS_VERSION;
+  man.date = commandline::ManDate();
+  commandline::AddVerbs(app, man, &chosen);
+  const commandline::ValueKinds values = {{"SPEC", {nullptr, true, false}},
+                                          {"run FOLDER", {nullptr, false, true}},
+                                          {"export FOLDER", {nullptr, false, true}},
+                                          {"export OUT", {nullptr, false, true}},
+                                          {"--plugin-path", {nullptr, false, true}},
+                                          {"completion SHELL", {[] {
+                                             std::vector<commandline::Candidate> shells;
+                                             for (const std::string& shell : commandline::Shells())
+                                               shells.push_back({shell, ""});
+                                             return shells;
+                                           }}}};
+  if (const auto code = commandline::AnswerCompletion(app, argc, argv, values)) return *code;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? kExitDone : kExitUserError;
   }
+  if (libtorch->parsed()) return PrintLibTorch();
+  if (chosen) return chosen();
   if (run->parsed()) return Run(flags);
   if (serve->parsed()) return ServeMain(flags);
   if (describe->parsed()) return DescribeMain(flags);
+  if (check->parsed()) return CheckMain(request);
   if (export_->parsed()) return ExportMain(flags);
   return BenchMain(flags);
 }

@@ -18,8 +18,13 @@ namespace qatlas::train {
 // libtorch_cpu.so first).
 absl::Status SetUpPlatform(const recipe::Trajectory& trajectory);
 
-// FP32 or BF16 GFLOP/s of a matrix product of 512 by 512 by 2048 on the device, over about 40 ms.
-double MeasureGemm(const std::string& device, const std::string& precision);
+// The folder whose lib/ holds the libtorch_cpu.so that this process runs with; "" where the linker
+// cannot tell.
+std::string LibTorchFolder();
+
+// FP32 or BF16 GFLOP/s of the fastest of several matrix products, 1024 by 512 by 512, on the device,
+// measured for about `seconds`.
+double MeasureGemm(const std::string& device, const std::string& precision, double seconds);
 
 // Peak resident memory of this process, bytes.
 int64_t PeakMemory();

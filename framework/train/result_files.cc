@@ -1,5 +1,6 @@
 #include "framework/train/result_files.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "framework/train/platform.h"
@@ -102,7 +103,9 @@ nlohmann::ordered_json MachineJson(const recipe::SegmentSpec& spec, const Traine
         kTrainingFlops *
         trainee.builder->Counts(trajectory.sequence_length).forward_flops_per_token;
     const double rate = tokens / timings.train_seconds;
-    const double gemm = MeasureGemm(trajectory.device, trajectory.precision);
+    // A segment may train for less than a second: the yardstick must not cost more than it says.
+    const double gemm = MeasureGemm(trajectory.device, trajectory.precision,
+                                    std::clamp(.01 * timings.train_seconds, .005, .04));
     json["tokens_per_second"] = rate;
     json["achieved_gflops"] = rate * flops / 1e9;
     json["gemm_gflops"] = gemm;

@@ -5,10 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -20,8 +18,6 @@
 namespace qatlas::train {
 namespace {
 
-// The reference implementation's own limit.
-constexpr uint64_t kLongestHeader = 100'000'000;
 constexpr char kMetadata[] = "__metadata__";
 
 struct DtypeName {
@@ -53,26 +49,11 @@ const char* NameOf(at::ScalarType dtype) {
   return nullptr;
 }
 
-// Number of bytes of a tensor, or false when it overflows.
-bool BytesOf(const std::vector<int64_t>& shape, at::ScalarType dtype, uint64_t* bytes) {
-  uint64_t result = c10::elementSize(dtype);
-  for (int64_t size : shape) {
-    if (__builtin_mul_overflow(result, static_cast<uint64_t>(size), &result)) return false;
+at::ScalarType DtypeOf(const std::string& name) {
+  for (const DtypeName& entry : kDtypes) {
+    if (name == entry.name) return entry.dtype;
   }
-  *bytes = result;
-  return true;
-}
-
-// Parses and reports names that occur twice, which a JSON object would hide.
-nlohmann::json ParseNoticingDoubles(const char* begin, const char* end, std::string* twice) {
-  std::set<std::string> seen;
-  auto callback = [&](int depth, nlohmann::json::parse_event_t event, nlohmann::json& value) {
-    if (depth == 1 && event == nlohmann::json::parse_event_t::key) {
-      if (!seen.insert(value.get<std::string>()).second) *twice = value.get<std::string>();
-    }
-    return true;
-  };
-  return nlohmann::json::parse(begin, end, callback, /*allow_exceptions=*/false);
+  QATLAS_CHECK(false, "a dtype of the format that is not known here");
 }
 
 }  // namespace
@@ -115,119 +96,30 @@ absl::StatusOr<std::shared_ptr<const SafetensorsFile>> SafetensorsFile::Open(
   std::shared_ptr<SafetensorsFile> file(new SafetensorsFile);
   file->path_ = path;
   file->mapping_ = std::make_shared<Mapping>(bytes, size);
-  if (absl::Status status = file->ParseHeader(); !status.ok()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(path.string(), " is not a usable safetensors file: ", status.message()));
+  auto header = safetensors::ReadHeader({static_cast<const char*>(bytes), size});
+  if (!header.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        path.string(), " is not a usable safetensors file: ", header.status().message()));
   }
+  file->header_ = *std::move(header);
   return std::shared_ptr<const SafetensorsFile>(std::move(file));
-}
-
-absl::Status SafetensorsFile::ParseHeader() {
-  uint64_t length = 0;
-  std::memcpy(&length, mapping_->bytes(), 8);
-  if (length > kLongestHeader) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("its header would have ", length, " bytes, more than ", kLongestHeader));
-  }
-  if (8 + length > mapping_->size()) {
-    return absl::InvalidArgumentError(absl::StrCat("it is truncated: the header needs ", 8 + length,
-                                                   " bytes, the file has ", mapping_->size()));
-  }
-  const char* text = mapping_->bytes() + 8;
-  std::string twice;
-  const nlohmann::json header = ParseNoticingDoubles(text, text + length, &twice);
-  if (!header.is_object()) return absl::InvalidArgumentError("its header is not a JSON object");
-  if (!twice.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat("the name '", twice, "' occurs twice"));
-  }
-  const uint64_t data = 8 + length;
-  const uint64_t data_size = mapping_->size() - data;
-  std::vector<std::pair<uint64_t, uint64_t>> spans;
-  for (const auto& [name, value] : header.items()) {
-    auto wrong = [&name = name](const auto&... what) {
-      return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "': ", what...));
-    };
-    if (name == kMetadata) {
-      if (!value.is_object()) return absl::InvalidArgumentError("__metadata__ is not an object");
-      for (const auto& [key, entry] : value.items()) {
-        if (!entry.is_string()) {
-          return absl::InvalidArgumentError(absl::StrCat("__metadata__.", key, " is not a string"));
-        }
-        metadata_[key] = entry.get<std::string>();
-      }
-      continue;
-    }
-    if (!value.is_object() || value.size() != 3 || !value.contains("dtype") ||
-        !value.contains("shape") || !value.contains("data_offsets")) {
-      return wrong("its entry must have exactly dtype, shape and data_offsets");
-    }
-    Entry entry;
-    const nlohmann::json& dtype = value["dtype"];
-    const DtypeName* known =
-        std::find_if(std::begin(kDtypes), std::end(kDtypes), [&](const DtypeName& d) {
-          return dtype.is_string() && dtype.get_ref<const std::string&>() == d.name;
-        });
-    if (known == std::end(kDtypes)) return wrong("unknown dtype ", dtype.dump());
-    entry.dtype = known->dtype;
-    if (!value["shape"].is_array()) return wrong("its shape is not an array");
-    for (const nlohmann::json& size : value["shape"]) {
-      if (!size.is_number_unsigned() || size.get<uint64_t>() > INT64_MAX) {
-        return wrong("its shape has the entry ", size.dump());
-      }
-      entry.shape.push_back(size.get<int64_t>());
-    }
-    const nlohmann::json& offsets = value["data_offsets"];
-    if (!offsets.is_array() || offsets.size() != 2 || !offsets[0].is_number_unsigned() ||
-        !offsets[1].is_number_unsigned()) {
-      return wrong("data_offsets must be two whole numbers");
-    }
-    entry.begin = offsets[0].get<uint64_t>();
-    entry.end = offsets[1].get<uint64_t>();
-    if (entry.begin > entry.end) return wrong("it ends before it begins");
-    if (entry.end > data_size) {
-      return wrong("it ends at byte ", entry.end, " of ", data_size, ": the file is truncated");
-    }
-    uint64_t bytes = 0;
-    if (!BytesOf(entry.shape, entry.dtype, &bytes) || bytes != entry.end - entry.begin) {
-      return wrong("its shape needs another number of bytes than the ", entry.end - entry.begin,
-                   " it has");
-    }
-    spans.emplace_back(entry.begin, entry.end);
-    entry.begin += data;
-    entry.end += data;
-    entries_.emplace(name, std::move(entry));
-  }
-  std::sort(spans.begin(), spans.end());
-  uint64_t reached = 0;
-  for (const auto& [begin, end] : spans) {
-    if (begin != reached) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "tensors ", begin < reached ? "overlap" : "leave a gap", " at byte ", reached));
-    }
-    reached = end;
-  }
-  if (reached != data_size) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(data_size - reached, " bytes after the last tensor belong to none"));
-  }
-  return absl::OkStatus();
 }
 
 std::vector<std::string> SafetensorsFile::Names() const {
   std::vector<std::string> names;
-  for (const auto& [name, entry] : entries_) names.push_back(name);
+  for (const auto& [name, entry] : header_.tensors) names.push_back(name);
   return names;
 }
 
 absl::StatusOr<at::Tensor> SafetensorsFile::Read(const std::string& name) const {
-  const auto it = entries_.find(name);
-  if (it == entries_.end()) {
+  const auto it = header_.tensors.find(name);
+  if (it == header_.tensors.end()) {
     return absl::NotFoundError(absl::StrCat(path_.string(), " has no tensor '", name, "'"));
   }
-  const Entry& entry = it->second;
-  const at::TensorOptions options = at::TensorOptions().dtype(entry.dtype);
+  const safetensors::Entry& entry = it->second;
+  const at::TensorOptions options = at::TensorOptions().dtype(DtypeOf(entry.dtype));
   char* bytes = mapping_->bytes() + entry.begin;
-  if (reinterpret_cast<uintptr_t>(bytes) % c10::elementSize(entry.dtype) != 0) {
+  if (reinterpret_cast<uintptr_t>(bytes) % safetensors::BytesOfElement(entry.dtype) != 0) {
     at::Tensor copy = at::empty(entry.shape, options);
     std::memcpy(copy.mutable_data_ptr(), bytes, entry.end - entry.begin);
     return copy;

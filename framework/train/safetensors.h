@@ -1,6 +1,5 @@
-// Tensors in files of the safetensors format (https://github.com/huggingface/safetensors): 8 bytes
-// with the length of a JSON header, the header, the bytes of the tensors. Holds data only; nothing
-// in such a file can run.
+// Tensors in files of the safetensors format (framework/safetensors/header.h). Such a file holds
+// data only; nothing in it can run.
 #ifndef QATLAS_FRAMEWORK_TRAIN_SAFETENSORS_H_
 #define QATLAS_FRAMEWORK_TRAIN_SAFETENSORS_H_
 
@@ -15,6 +14,7 @@
 #include "ATen/ATen.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "framework/safetensors/header.h"
 #include "qatlas/tensors.h"
 
 namespace qatlas::train {
@@ -34,30 +34,22 @@ class SafetensorsFile {
 
   const std::filesystem::path& path() const { return path_; }
   // "__metadata__" of the header.
-  const std::map<std::string, std::string>& metadata() const { return metadata_; }
+  const std::map<std::string, std::string>& metadata() const { return header_.metadata; }
   // Sorted.
   std::vector<std::string> Names() const;
-  bool Has(const std::string& name) const { return entries_.count(name) != 0; }
+  bool Has(const std::string& name) const { return header_.tensors.count(name) != 0; }
   // On the mapped bytes, which live as long as the tensor; a private mapping, so that writing to it
   // does not reach the file. Errors: NotFound.
   absl::StatusOr<at::Tensor> Read(const std::string& name) const;
 
  private:
-  struct Entry {
-    at::ScalarType dtype = at::kFloat;
-    std::vector<int64_t> shape;
-    uint64_t begin = 0;  // from the start of the file
-    uint64_t end = 0;
-  };
   class Mapping;
 
   SafetensorsFile() = default;
-  absl::Status ParseHeader();
 
   std::filesystem::path path_;
   std::shared_ptr<Mapping> mapping_;
-  std::map<std::string, Entry> entries_;
-  std::map<std::string, std::string> metadata_;
+  safetensors::Header header_;
 };
 
 // Writes tensors (any device, any strides) in the order given, atomically and synced. Tensors are

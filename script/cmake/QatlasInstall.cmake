@@ -1,59 +1,87 @@
-# What `cmake --install` copies: programs, plugins, recipes, the SDK with its CMake package, and the kernels.
+# What `cmake --install` copies, in three components that are also the binary packages of QatlasPackage.cmake:
+#   laboratory   qatlas, laws and schemes, recipes, templates, documentation; distribution packages only
+#   training     qatlas-train, quantizers and models; finds LibTorch when it starts
+#   sdk          headers, find_package(Qatlas), kernels, conformance kit, the laboratory as libraries
+# Nothing that is installed names a folder of the machine that built it: the tree may be moved.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
-set(qatlas_programs qatlas qatlas-manifest)
+# Beside the programs wherever they are moved to, so not GNUInstallDirs' lib/<triplet>.
+set(plugin_folder lib/qatlas/plugins)
+set(package_folder lib/cmake/Qatlas)
+
+install(TARGETS qatlas RUNTIME DESTINATION bin COMPONENT laboratory)
+install(TARGETS qatlas-manifest EXPORT QatlasTargets RUNTIME DESTINATION bin COMPONENT sdk)
 if(QATLAS_TRAINING)
-  list(APPEND qatlas_programs qatlas-train)
+  # The launcher finds LibTorch and becomes the worker.
+  install(TARGETS qatlas-launch RUNTIME DESTINATION bin COMPONENT training)
+  install(TARGETS qatlas-train RUNTIME DESTINATION libexec COMPONENT training)
 endif()
-# Programs find LibTorch where it was when they were built.
-set_target_properties(${qatlas_programs} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-install(TARGETS ${qatlas_programs} EXPORT QatlasTargets RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 
 get_property(plugins GLOBAL PROPERTY QATLAS_INSTALLED_PLUGINS)
-set(plugin_folder "${CMAKE_INSTALL_LIBDIR}/qatlas/plugins")
-if(NOT CMAKE_INSTALL_LIBDIR STREQUAL "lib")
-  # The programs look beside themselves, in ../lib/qatlas/plugins, wherever they are moved to.
-  set(plugin_folder "lib/qatlas/plugins")
-endif()
 foreach(plugin ${plugins})
-  set_target_properties(${plugin} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
-  install(TARGETS ${plugin} LIBRARY DESTINATION ${plugin_folder})
-  install(FILES "${QATLAS_PLUGIN_OUTPUT_DIRECTORY}/${plugin}.toml" DESTINATION ${plugin_folder})
+  set(component laboratory)
+  if(plugin MATCHES "^(quantizer|model)-")
+    set(component training)
+  endif()
+  install(TARGETS ${plugin} LIBRARY DESTINATION ${plugin_folder} COMPONENT ${component})
+  install(FILES "${QATLAS_PLUGIN_OUTPUT_DIRECTORY}/${plugin}.toml" DESTINATION ${plugin_folder}
+          COMPONENT ${component})
 endforeach()
 
-install(DIRECTORY recipes/ DESTINATION share/qatlas/recipes FILES_MATCHING PATTERN "*.toml")
-install(FILES LICENSE README.md DESTINATION share/doc/qatlas)
-install(DIRECTORY sdk/include/qatlas DESTINATION include)
-install(DIRECTORY kernels/include/qatlas/kernels DESTINATION include/qatlas)
+install(DIRECTORY recipes/ DESTINATION share/qatlas/recipes COMPONENT laboratory
+        FILES_MATCHING PATTERN "*.toml")
+install(DIRECTORY sdk/template DESTINATION share/qatlas COMPONENT laboratory)
+install(FILES README.md DESTINATION share/doc/qatlas-laboratory COMPONENT laboratory)
+install(DIRECTORY docs/ DESTINATION share/doc/qatlas-laboratory COMPONENT laboratory
+        FILES_MATCHING PATTERN "*.md" PATTERN "benchmarks" EXCLUDE PATTERN "quickstart" EXCLUDE)
+install(DIRECTORY sdk/examples DESTINATION share/qatlas COMPONENT sdk)
+foreach(component laboratory training sdk)
+  install(FILES LICENSE DESTINATION share/doc/qatlas-${component} RENAME copyright
+          COMPONENT ${component})
+endforeach()
+foreach(folder bash-completion zsh fish man)
+  install(DIRECTORY "${PROJECT_BINARY_DIR}/share/${folder}" DESTINATION share COMPONENT laboratory)
+endforeach()
 
-install(TARGETS qatlas_sdk EXPORT QatlasTargets)
-install(TARGETS qatlas_kernels EXPORT QatlasTargets ARCHIVE DESTINATION lib)
+install(DIRECTORY sdk/include/qatlas DESTINATION include COMPONENT sdk)
+install(DIRECTORY kernels/include/qatlas/kernels DESTINATION include/qatlas COMPONENT sdk)
+install(TARGETS qatlas_sdk EXPORT QatlasTargets COMPONENT sdk)
+install(TARGETS qatlas_kernels EXPORT QatlasTargets ARCHIVE DESTINATION lib COMPONENT sdk)
 set_target_properties(qatlas_sdk PROPERTIES EXPORT_NAME sdk)
 # The conformance kit.
-install(TARGETS qatlas_conformance EXPORT QatlasTargets ARCHIVE DESTINATION lib)
+install(TARGETS qatlas_conformance EXPORT QatlasTargets ARCHIVE DESTINATION lib COMPONENT sdk)
 if(QATLAS_TRAINING)
-  install(TARGETS qatlas_conformance_torch EXPORT QatlasTargets ARCHIVE DESTINATION lib)
+  install(TARGETS qatlas_conformance_torch EXPORT QatlasTargets ARCHIVE DESTINATION lib COMPONENT sdk)
 endif()
-install(EXPORT QatlasTargets NAMESPACE qatlas:: DESTINATION lib/cmake/Qatlas)
+install(EXPORT QatlasTargets NAMESPACE qatlas:: DESTINATION ${package_folder} COMPONENT sdk)
 
-# The component `laboratory`: the law laboratory as libraries, with the headers of their rooms.
+# find_package's component `laboratory`: the law laboratory as libraries, with the headers of their rooms.
 foreach(room observe plugin forms fit compare)
   set_target_properties(qatlas_${room} PROPERTIES EXPORT_NAME ${room})
-  install(TARGETS qatlas_${room} EXPORT QatlasLaboratory ARCHIVE DESTINATION lib)
-  install(DIRECTORY framework/${room} DESTINATION include/qatlas-laboratory/framework
+  install(TARGETS qatlas_${room} EXPORT QatlasLaboratory ARCHIVE DESTINATION lib COMPONENT sdk)
+  install(DIRECTORY framework/${room} DESTINATION include/qatlas-laboratory/framework COMPONENT sdk
           FILES_MATCHING PATTERN "*.h")
 endforeach()
 if(QATLAS_SANITIZE)
+  # Whoever links these needs the sanitizer's library.
   target_link_options(qatlas_observe INTERFACE -fsanitize=${QATLAS_SANITIZE})
+  target_link_options(qatlas_conformance INTERFACE -fsanitize=${QATLAS_SANITIZE})
 endif()
 install(EXPORT QatlasLaboratory NAMESPACE qatlas:: FILE QatlasLaboratory.cmake
-        DESTINATION lib/cmake/Qatlas)
+        DESTINATION ${package_folder} COMPONENT sdk)
 configure_package_config_file(sdk/cmake/QatlasConfig.cmake.in
-  "${PROJECT_BINARY_DIR}/QatlasConfig.cmake" INSTALL_DESTINATION lib/cmake/Qatlas)
+  "${PROJECT_BINARY_DIR}/QatlasConfig.cmake" INSTALL_DESTINATION ${package_folder})
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/QatlasConfigVersion.cmake"
                                  COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/QatlasConfig.cmake"
               "${PROJECT_BINARY_DIR}/QatlasConfigVersion.cmake"
               sdk/cmake/QatlasAddPlugin.cmake sdk/cmake/QatlasLibTorch.cmake
-        DESTINATION lib/cmake/Qatlas)
+        DESTINATION ${package_folder} COMPONENT sdk)
+# All that is installed, by one name.
+add_custom_target(installed DEPENDS qatlas qatlas-manifest qatlas_kernels qatlas_observe qatlas_plugin
+                  qatlas_forms qatlas_fit qatlas_compare qatlas_conformance ${plugins})
+if(QATLAS_TRAINING)
+  add_dependencies(installed qatlas-launch qatlas-train qatlas_conformance_torch)
+endif()
+include(QatlasPackage)

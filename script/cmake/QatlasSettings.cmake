@@ -18,15 +18,27 @@ if(QATLAS_SANITIZE)
   add_compile_options(-fsanitize=${QATLAS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${QATLAS_SANITIZE})
 endif()
+if(QATLAS_FUZZ)
+  # Coverage that libFuzzer steers by.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 
 find_program(QATLAS_CCACHE ccache)
 if(QATLAS_CCACHE)
-  # ccache needs these to accept precompiled headers.
+  # ccache needs the sloppiness to accept precompiled headers. With paths relative to the tree, all clones of it
+  # share what was compiled once.
   set(CMAKE_CXX_COMPILER_LAUNCHER
       ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      ${QATLAS_CCACHE})
-  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+      CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${QATLAS_CCACHE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+    add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+  else()
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fpch-preprocess>)
+  endif()
 endif()
+
+# An install() that names no component is the SDK's (QatlasInstall.cmake).
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME sdk)
 
 # Everything that runs lies together, so that a build tree has the shape of an install.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")

@@ -14,6 +14,9 @@ if(QATLAS_TESTS)
   qatlas_own_pch(qatlas_test_pch)
   target_link_libraries(qatlas_test_pch PRIVATE GTest::gmock)
   target_precompile_headers(qatlas_test_pch PRIVATE <gmock/gmock.h> ${QATLAS_PCH_HEADERS})
+  configure_file("${PROJECT_SOURCE_DIR}/tests/paths.cc.in" "${PROJECT_BINARY_DIR}/tests/paths.cc" @ONLY)
+  add_library(qatlas_test_paths STATIC "${PROJECT_BINARY_DIR}/tests/paths.cc")
+  target_include_directories(qatlas_test_paths PRIVATE "${PROJECT_SOURCE_DIR}")
 endif()
 function(qatlas_use_pch target owner)
   get_target_property(type ${target} TYPE)
@@ -53,10 +56,7 @@ function(qatlas_add_tests folder)
   target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gtest GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/tests")
-  target_compile_definitions(${name} PRIVATE
-    QATLAS_TEST_BIN="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}"
-    QATLAS_TEST_PLUGINS="${QATLAS_PLUGIN_OUTPUT_DIRECTORY}"
-    QATLAS_TEST_SOURCE="${PROJECT_SOURCE_DIR}")
+  target_link_libraries(${name} PRIVATE qatlas_test_paths)
   if(arg_TORCH)
     qatlas_use_torch(${name})
     add_test(NAME ${name} COMMAND ${name})
@@ -85,5 +85,19 @@ function(qatlas_add_bench folder)
   if(arg_TORCH)
     qatlas_use_torch(${name})
   endif()
+endfunction()
+# qatlas_add_shell_files(PROGRAM): has the program write its man pages and its completion in bash, zsh and fish to where an
+# install has them.
+function(qatlas_add_shell_files program)
+  set(share "${PROJECT_BINARY_DIR}/share")
+  set(folders bash-completion/completions zsh/site-functions fish/vendor_completions.d man/man1)
+  list(TRANSFORM folders PREPEND "${share}/")
+  add_custom_command(TARGET ${program} POST_BUILD
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${folders}
+    COMMAND ${program} completion bash --output "${share}/bash-completion/completions/${program}"
+    COMMAND ${program} completion zsh --output "${share}/zsh/site-functions/_${program}"
+    COMMAND ${program} completion fish --output "${share}/fish/vendor_completions.d/${program}.fish"
+    COMMAND ${program} man --output "${share}/man/man1"
+    COMMENT "Completion and man pages of ${program}" VERBATIM)
 endfunction()
 include(GoogleTest)

@@ -45,3 +45,23 @@ function(qatlas_add_plugin kind name)
   add_dependencies(${target} ${manifest_tool})
   set_property(GLOBAL APPEND PROPERTY QATLAS_PLUGIN_TARGETS ${target})
 endfunction()
+
+# qatlas_add_plugin_test(KIND NAME SOURCES file...): a GoogleTest program for a plugin of qatlas_add_plugin(), linked with
+# the conformance kit, as the test <kind>-<name> of CTest. The sources know the built library as QATLAS_PLUGIN_FILE.
+function(qatlas_add_plugin_test kind name)
+  cmake_parse_arguments(arg "" "" "SOURCES" ${ARGN})
+  set(target "${kind}-${name}")
+  if(NOT TARGET ${target})
+    message(FATAL_ERROR "qatlas_add_plugin_test(${kind} ${name}): there is no such plugin; call "
+                        "qatlas_add_plugin(${kind} ${name} ...) first")
+  endif()
+  find_package(GTest REQUIRED)
+  add_executable(${target}-test ${arg_SOURCES})
+  target_link_libraries(${target}-test PRIVATE qatlas::conformance GTest::gtest GTest::gtest_main)
+  if(kind STREQUAL "quantizer" OR kind STREQUAL "model")
+    target_link_libraries(${target}-test PRIVATE qatlas::conformance_torch qatlas::torch)
+  endif()
+  target_compile_definitions(${target}-test PRIVATE QATLAS_PLUGIN_FILE="$<TARGET_FILE:${target}>")
+  add_dependencies(${target}-test ${target})
+  add_test(NAME ${target} COMMAND ${target}-test)
+endfunction()

@@ -174,4 +174,30 @@ absl::StatusOr<Options> CompleteOptions(const qatlas_component& component,
   return Options(std::move(complete));
 }
 
+std::vector<Options> Variants(const qatlas_component& component) {
+  std::vector<Options> variants;
+  auto defaults = CompleteOptions(component);
+  if (!defaults.ok()) return variants;
+  variants.push_back(*defaults);
+  const auto add = [&](const qatlas_option& option, auto value) {
+    OptionTable table = defaults->table();
+    table.values[option.name] = std::move(value);
+    if (CanonicalText(table) != CanonicalText(defaults->table())) {
+      variants.push_back(Options(std::move(table)));
+    }
+  };
+  for (uint64_t i = 0; i < component.option_count; ++i) {
+    const qatlas_option& option = component.options[i];
+    if (option.type == QATLAS_OPTION_BOOL) {
+      add(option, true);
+      add(option, false);
+    }
+    if (option.type != QATLAS_OPTION_STRING || option.choices == nullptr) continue;
+    for (const char* const* choice = option.choices; *choice != nullptr; ++choice) {
+      add(option, std::string(*choice));
+    }
+  }
+  return variants;
+}
+
 }  // namespace qatlas::conformance

@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <memory>
+#include <regex>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +13,8 @@
 #include "qatlas/component.h"
 #include "qatlas/conformance/create.h"
 #include "qatlas/conformance/isolate.h"
+#include "qatlas/law.h"
+#include "qatlas/scheme.h"
 
 namespace qatlas::conformance {
 namespace {
@@ -81,11 +84,23 @@ absl::Status Mismatch(const char* what, const char* plugin, const std::string& h
                                                     "; rebuild the plugin"));
 }
 
+// The line in which a dying process says why: of a sanitizer, or of QATLAS_CHECK; else "".
+std::string LastWords(const std::string& output) {
+  for (const char* mark : {"SUMMARY: ", "runtime error: ", ": bug: "}) {
+    const size_t at = output.rfind(mark);
+    if (at == std::string::npos) continue;
+    const size_t before = output.rfind('\n', at);
+    const size_t begin = before == std::string::npos ? 0 : before + 1;
+    return output.substr(begin, output.find('\n', at) - begin);
+  }
+  return "";
+}
+
 }  // namespace
 
-absl::Span<const Check> PlainChecksOfKind(int kind) {
-  if (kind == QATLAS_KIND_LAW) return LawChecks();
-  if (kind == QATLAS_KIND_SCHEME) return SchemeChecks();
+Kind PlainKind(int kind) {
+  if (kind == QATLAS_KIND_LAW) return {LawChecks(), TryFactory<LawForm>};
+  if (kind == QATLAS_KIND_SCHEME) return {SchemeChecks(), TryFactory<Scheme>};
   return {};
 }
 
@@ -157,11 +172,23 @@ std::vector<Case> ListCases(const std::string& library, const Host& host) {
     const int kind = component.at("kind");
     const std::string name = component.at("name");
     for (const Check& check : ComponentChecks()) cases.push_back({library, kind, name, check});
-    for (const Check& check : host.checks_of_kind(kind)) {
+    for (const Check& check : host.kind(kind).checks) {
       cases.push_back({library, kind, name, check});
     }
   }
   return cases;
+}
+
+absl::Status Select(const std::string& include, std::vector<Case>* cases) {
+  if (include.empty()) return absl::OkStatus();
+  try {
+    const std::regex pattern(include);
+    std::erase_if(*cases, [&](const Case& one) { return !std::regex_search(one.Id(), pattern); });
+    return absl::OkStatus();
+  } catch (const std::regex_error& e) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", include, "' is no regular expression: ", e.what()));
+  }
 }
 
 Finding RunHere(const Check& check, const Subject& subject, uint64_t seed,
@@ -177,6 +204,14 @@ Finding RunHere(const Check& check, const Subject& subject, uint64_t seed,
   return probe.finding();
 }
 
+Report Announce(const Case& one) {
+  Report report;
+  report.id = one.Id();
+  report.library = one.library;
+  report.prose = one.check.prose;
+  return report;
+}
+
 Report RunCase(const Case& one, const Host& host, const RunSettings& settings) {
   const double limit = settings.seconds > 0 ? settings.seconds : one.check.seconds;
   const Isolated run = Isolate(
@@ -184,7 +219,8 @@ Report RunCase(const Case& one, const Host& host, const RunSettings& settings) {
         auto component = Component(one, host);
         Finding finding;
         if (component.ok()) {
-          const Subject subject = {*component, one.library, host.libtorch};
+          const Subject subject = {*component, one.library, host.libtorch, host.kind(one.kind).make,
+                                   host.quantizers};
           finding = RunHere(one.check, subject, settings.seed, state);
         } else {
           finding.outcome = Outcome::kFailed;
@@ -202,6 +238,9 @@ Report RunCase(const Case& one, const Host& host, const RunSettings& settings) {
     report.finding.outcome = Outcome::kCrashed;
     report.finding.failures = 1;
     report.finding.message = run.Reason(limit);
+    if (const std::string words = LastWords(run.output); !words.empty()) {
+      absl::StrAppend(&report.finding.message, ": ", words);
+    }
     report.finding.input = run.trying;
   }
   return report;

@@ -13,12 +13,13 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/paths.h"
 
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kSource = QATLAS_TEST_SOURCE;
+const fs::path kSource = qatlas::paths::Source();
 
 // What each room may include besides itself. "sdk" are the headers without LibTorch, "sdk-torch"
 // those with.
@@ -32,10 +33,12 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
       {"plugins/schemes", {"sdk"}},
       {"plugins/quantizers", {"sdk", "sdk-torch", "kernels", "kernels-torch", "torch"}},
       {"plugins/models", {"sdk", "sdk-torch", "kernels", "kernels-torch", "torch"}},
+      {"framework/commandline", {}},
       {"framework/observe", {"sdk"}},
       {"framework/plugin", {"sdk"}},
       {"framework/recipe", {"sdk", "framework/plugin", "framework/forms"}},
       {"framework/data", {"sdk"}},
+      {"framework/safetensors", {"sdk"}},
       {"framework/decompose", {"sdk", "framework/observe"}},
       {"framework/forms", {"sdk", "framework/plugin", "framework/observe"}},
       {"framework/fit", {"sdk", "framework/plugin", "framework/observe", "framework/forms"}},
@@ -51,17 +54,19 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
        {"sdk", "framework/plugin", "framework/observe", "framework/recipe", "framework/data"}},
       {"framework/train",
        {"sdk", "sdk-torch", "kernels", "kernels-torch", "torch", "framework/plugin",
-        "framework/recipe", "framework/data"}},
+         "framework/recipe", "framework/data", "framework/safetensors", "framework/commandline"}},
+      {"framework/launch", {}},
       {"framework/cli",
        {"sdk", "framework/plugin", "framework/observe", "framework/recipe", "framework/data",
         "framework/decompose", "framework/forms", "framework/fit", "framework/compare",
-        "framework/plan", "framework/report", "framework/runs"}},
+        "framework/plan", "framework/report", "framework/runs", "framework/commandline"}},
   };
   return *allowed;
 }
 
 const std::set<std::string> kTorchHeaders = {"quantizer.h", "linear.h",   "model.h",
-                                             "tensors.h",   "gradient.h", "int_format.h"};
+                                             "tensors.h",   "gradient.h", "int_format.h",
+                                             "init.h"};
 
 // The room that an include names; "" for the standard library and other people's libraries.
 std::string RoomOfInclude(const std::string& path) {

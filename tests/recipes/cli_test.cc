@@ -41,7 +41,8 @@ TEST(CommandLine, PluginsAreListedAndDescribed) {
   EXPECT_TRUE(absl::StrContains(info.output, "granularity")) << info.output;
   const Finished unknown = RunProgram(Command({"plugin", "info", "itn"}));
   EXPECT_EQ(unknown.exit_code, 4);
-  EXPECT_TRUE(absl::StrContains(unknown.output, "itn")) << unknown.output;
+  EXPECT_TRUE(absl::StrContains(unknown.output, "no component 'itn'; nearest valid name: 'int'"))
+      << unknown.output;
 }
 
 TEST(CommandLine, EveryRecipeIsValid) {
@@ -53,7 +54,10 @@ TEST(CommandLine, EveryRecipeIsValid) {
 
 TEST(CommandLine, BadInputHasItsOwnExitCode) {
   EXPECT_EQ(RunProgram(Command({})).exit_code, 2);
-  EXPECT_EQ(RunProgram(Command({"nonsense"})).exit_code, 2);
+  const Finished verb = RunProgram(Command({"staus", "smoke"}));
+  EXPECT_EQ(verb.exit_code, 2);
+  EXPECT_TRUE(absl::StrContains(verb.output, "no subcommand 'staus'; nearest valid name: 'status'"))
+      << verb.output;
   EXPECT_EQ(RunProgram(Command({"recipe", "validate", "no-such-recipe"})).exit_code, 3);
   const Finished typo =
       RunProgram(Command({"recipe", "validate", "smoke", "training.batch_seqences=4"}));
@@ -195,7 +199,7 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
     front.insert(front.end(), back.begin(), back.end());
     return Command(front);
   };
-  const Finished run = RunProgram(with({"run"}));
+  const Finished run = RunProgram(with({"run"}, {"--no-report"}));
   ASSERT_EQ(run.exit_code, 0) << run.output;
   const Finished status = RunProgram(with({"status"}, {"--json"}));
   ASSERT_EQ(status.exit_code, 0) << status.output;
@@ -208,6 +212,8 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
   exported.insert(exported.end(), {"--store", store});
   const Finished done = RunProgram(Command(exported));
   EXPECT_EQ(done.exit_code, 0) << done.output;
+  EXPECT_TRUE(absl::StrContains(done.output, "merged.safetensors")) << done.output;
+  EXPECT_FALSE(absl::StrContains(done.output, "{")) << "JSON where nobody asked for it";
   EXPECT_TRUE(fs::exists(fs::path(out) / "quantized.safetensors"));
   EXPECT_TRUE(fs::exists(fs::path(out) / "merged.safetensors"));
   exported[2] = "a-32768-no-such-run";
@@ -224,6 +230,9 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
   // Results stay: the report is written again from them.
   const Finished report = RunProgram(with({"report"}));
   EXPECT_EQ(report.exit_code, 0) << report.output;
+  const std::string page =
+      ReadFile(fs::path(store) / "studies" / "smoke" / "report" / "report.html");
+  EXPECT_TRUE(absl::StrContains(page, "id=\"provenance\"")) << "the run left no provenance";
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/paths.h"
 #include "tests/recipes/program.h"
 
 namespace qatlas::testing {
@@ -25,7 +26,7 @@ TEST(Entropy, TheFittedConstantIsTheRateOfTheSource) {
   TemporaryFolder folder;
   const fs::path store = folder.path() / "store";
   const Finished finished =
-      RunProgram({Qatlas(), "run", QATLAS_TEST_SOURCE "/tests/recipes/entropy.toml", "--store",
+      RunProgram({Qatlas(), "run", paths::Source() + "/tests/recipes/entropy.toml", "--store",
                   store.string(), "--jobs", "2"});
   ASSERT_EQ(finished.exit_code, 0) << finished.output;
   const double rate = EntropyRate();

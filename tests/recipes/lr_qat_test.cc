@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "gtest/gtest.h"
 #include "nlohmann/json.hpp"
+#include "tests/paths.h"
 #include "tests/recipes/program.h"
 
 namespace qatlas::testing {
@@ -20,7 +21,7 @@ TEST(LrQat, TunesARoundedModelAndItsMergedWeightsAreAnOrdinaryModel) {
   TemporaryFolder folder;
   const fs::path store = folder.path() / "store";
   const Finished finished =
-      RunProgram({Qatlas(), "run", QATLAS_TEST_SOURCE "/tests/recipes/lr_qat.toml", "--store",
+      RunProgram({Qatlas(), "run", paths::Source() + "/tests/recipes/lr_qat.toml", "--store",
                   store.string(), "--jobs", "2", "--no-report"});
   ASSERT_EQ(finished.exit_code, 0) << finished.output;
   const nlohmann::json plan = Json(store / "studies/lr-qat-test/plan.json");

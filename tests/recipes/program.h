@@ -16,13 +16,14 @@
 
 #include "absl/strings/match.h"
 #include "gtest/gtest.h"
+#include "tests/paths.h"
 
 namespace qatlas::testing {
 
 namespace fs = std::filesystem;
 
-inline const fs::path kPrograms = QATLAS_TEST_BIN;
-inline const fs::path kRecipes = fs::path(QATLAS_TEST_SOURCE) / "recipes";
+inline const fs::path kPrograms = paths::Programs();
+inline const fs::path kRecipes = fs::path(paths::Source()) / "recipes";
 
 inline std::string ReadFile(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);

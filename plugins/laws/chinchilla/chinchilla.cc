@@ -73,7 +73,9 @@ LawSpec ChinchillaTied::MakeSpec() {
                    "Chen et al. 2025, arXiv 2505.14302",
                    {{"E", 1.9279}, {"A", 237.7042}, {"alpha", .3022}, {"B", 596.2490}},
                    true,
-                   "N counts the linears of the blocks alone, without embeddings."}};
+                   "N counts the linears of the blocks alone, without embeddings.",
+                   {{{{"N", 594.54e6}, {"D", 100e9}}, 2.7408, 5e-5},
+                    {{{"N", 74.32e6}, {"D", 10e9}}, 3.4887, 5e-5}}}};
   return spec;
 }
 

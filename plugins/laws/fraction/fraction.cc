@@ -18,7 +18,14 @@ qatlas::LawSpec OptimalFraction::MakeSpec() {
                    "Dremov et al. 2025, arXiv 2509.22935",
                    {{"a", 6.7297}},
                    false,
-                   "Taken from a summary; mean absolute error .091 there."}};
+                   "Taken from a summary; mean absolute error .091 there.",
+                   {{{{"N", 86e6}, {"D", 2.3e9}, {"weight_bits", 4}}, .1843, 5e-5}}}};
+  // At 8 bits a parameter is a byte: S = D/N.
+  for (const auto& [tokens_per_byte, share] :
+       {std::pair{10.0, .0538}, {100.0, .2319}, {1e3, .3775}, {1e4, .4816}, {1e5, .5574}}) {
+    spec.presets[0].figures.push_back(
+        {{{"N", 1e6}, {"D", tokens_per_byte * 1e6}, {"weight_bits", 8}}, share, 5e-5});
+  }
   return spec;
 }
 
@@ -35,7 +42,8 @@ qatlas::LawSpec FixedFraction::MakeSpec() {
                    "earlier practice, as Dremov et al. 2025, arXiv 2509.22935, describe it",
                    {{"share", .1}},
                    true,
-                   "A convention, not a fit."}};
+                   "A convention, not a fit.",
+                   {{{{"D", 1e9}}, .1, 1e-15}}}};
   return spec;
 }
 

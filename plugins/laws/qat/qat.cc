@@ -49,6 +49,32 @@ LawPreset Table1(const char* name, double k, double gammaN, double gammaD, doubl
           note};
 }
 
+// How the error changes from the paper's smallest model to its largest, and from its least data to
+// its most, as it says for the three precisions.
+LawPreset WithChanges(LawPreset preset, double by_size, double by_data) {
+  preset.figures.push_back({{{"N", 594.54e6}, {"D", 50e9}, {"G", 64}},
+                            1 + by_size,
+                            5e-4,
+                            {{"N", 74.32e6}, {"D", 50e9}, {"G", 64}}});
+  preset.figures.push_back({{{"N", 74.32e6}, {"D", 100e9}, {"G", 64}},
+                            1 + by_data,
+                            5e-4,
+                            {{"N", 74.32e6}, {"D", 10e9}, {"G", 64}}});
+  return preset;
+}
+
+// Weights and inputs at 4 bits: what the constants give at four group sizes.
+LawPreset W4A4() {
+  LawPreset preset = WithChanges(
+      Table1("w4a4", .1582, .2186, .0745, .7779, "weights and inputs at 4 bits"), -.365, .187);
+  for (const auto& [group, delta] :
+       {std::pair{32.0, .0441}, {64.0, .0508}, {128.0, .0573}, {256.0, .0636}}) {
+    preset.figures.push_back({{{"N", 594.54e6}, {"D", 100e9}, {"G", group}}, delta, 5e-5});
+  }
+  preset.figures.push_back({{{"N", 594.54e6}, {"D", 100e9}, {"G", 1}}, 0, 1e-300});
+  return preset;
+}
+
 }  // namespace
 
 LawSpec QatUnified::MakeSpec() {
@@ -58,9 +84,11 @@ LawSpec QatUnified::MakeSpec() {
   spec.covariates = {Size(), Data(), Group()};
   spec.parameters = {Factor(), SizeExponent(), DataExponent(), GroupExponent()};
   spec.presets = {
-      Table1("w4a4", .1582, .2186, .0745, .7779, "weights and inputs at 4 bits"),
-      Table1("w4a16", .2522, .3589, .1610, .3533, "weights alone at 4 bits"),
-      Table1("w16a4", .1004, .1816, .0331, .9812, "inputs alone at 4 bits"),
+      W4A4(),
+      WithChanges(Table1("w4a16", .2522, .3589, .1610, .3533, "weights alone at 4 bits"), -.526,
+                  .449),
+      WithChanges(Table1("w16a4", .1004, .1816, .0331, .9812, "inputs alone at 4 bits"), -.315,
+                  .079),
       Table1("w4a4-fc2-8bit", .3519, .2637, .0964, .3407,
              "weights and inputs at 4 bits, the input of FC2 at 8"),
       Table1("w16a4-fc2-8bit", .1273, .2347, .0827, .4491,

@@ -1,6 +1,7 @@
 #include "model.h"
 
 #include <qatlas/check.h>
+#include <qatlas/init.h>
 #include <qatlas/kernels/torch/cross_entropy.h>
 #include <qatlas/kernels/torch/rms_norm.h>
 #include <qatlas/kernels/torch/rotary.h>
@@ -12,7 +13,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "init.h"
 
 namespace qatlas::llama {
 
@@ -22,7 +22,7 @@ LlamaModel::LlamaModel(const Config& config, const BuildContext& context)
   auto normal = [&](const std::string& name, int64_t rows, int64_t columns, double std) {
     return NormalParameter(context.seed, name, {rows, columns}, std, context.device);
   };
-  auto ones = [&] { return OnesParameter({c.width}, context.device); };
+  auto ones = [&] { return ConstantParameter(1, {c.width}, context.device); };
   const double residual_std = c.scale_residual_init
                                   ? c.init_std / std::sqrt(2.0 * static_cast<double>(c.layers))
                                   : c.init_std;

@@ -50,7 +50,7 @@ at::Tensor GroupMeans(const at::Tensor& values, const IntFormat& format) {
 const ComponentInfo LsqQuantizer::kInfo = {"lsq",
                                            "Integers with learned steps",
                                            "Esser et al. 2020, arXiv:1902.08153, eqs. 1-4",
-                                           1,
+                                           2,
                                            kAbilities,
                                            kOptions,
                                            std::size(kOptions)};
@@ -109,8 +109,10 @@ absl::StatusOr<std::unique_ptr<OperandQuantizer>> LsqQuantizer::AttachOperand(
         "lsq on ", context.SiteName(operand),
         " needs calibration: the mean of |x| for each feature sets the initial steps"));
   }
-  at::Tensor means = format.granularity == Granularity::kTensor ? magnitudes.mean().view({1, 1})
-                                                                : GroupMeans(magnitudes, format);
+  // Row by row first: a sum over everything would depend on the number of threads.
+  at::Tensor means = format.granularity == Granularity::kTensor
+                         ? magnitudes.mean(1).mean().view({1, 1})
+                         : GroupMeans(magnitudes, format);
   at::Tensor unit =
       (means * (2 / std::sqrt(static_cast<double>(format.q_max())))).clamp_min(kUnitFloor);
   if (!unit.isfinite().all().item<bool>()) {

@@ -17,7 +17,7 @@ extern "C" {
 #define QATLAS_MAGIC 0x313053414C544151ull
 // Raised whenever a layout or a virtual table in the SDK changes; see docs/versioning.md.
 #define QATLAS_SDK_ABI 3
-#define QATLAS_ENTRY_POINT "qatlas_plugin"
+#define QATLAS_ENTRY_POINT "qatlas_plugin"  // the one symbol that a plugin exports
 
 // Kinds of component. Values are part of the ABI.
 enum qatlas_kind {
@@ -36,7 +36,7 @@ enum qatlas_option_type {
   QATLAS_OPTION_TABLE = 5    // a table whose keys another component declares (a scheme's `options`)
 };
 
-typedef struct qatlas_option {
+typedef struct qatlas_option {  // An option of a component.
   const char* name;           // kebab or snake case, as written in a recipe
   int32_t type;               // qatlas_option_type
   const char* default_value;  // as it would stand in TOML ("4", "0.1", "true", "group"); NULL: required
@@ -46,19 +46,19 @@ typedef struct qatlas_option {
   const char* help;           // one sentence, with the unit where there is one
 } qatlas_option;
 
-typedef struct qatlas_component {
+typedef struct qatlas_component {  // A component of a plugin.
   int32_t kind;               // qatlas_kind
   uint32_t numerics_version;  // raised when results change; part of a segment's identity
   const char* name;           // what a recipe writes after `use =`
   const char* summary;        // one line
   const char* citation;       // paper and equation, or "" where there is none
   const char* const* abilities;  // NULL-terminated, see the header of the component's kind
-  const qatlas_option* options;
-  uint64_t option_count;
+  const qatlas_option* options;  // [option_count]
+  uint64_t option_count;  // length of options
   void (*factory)(void);      // cast by the host to the factory type of the kind
 } qatlas_component;
 
-typedef struct qatlas_descriptor {
+typedef struct qatlas_descriptor {  // What a plugin offers and was built for.
   uint64_t magic;             // QATLAS_MAGIC
   uint32_t sdk_abi;           // QATLAS_SDK_ABI
   uint32_t size;              // sizeof(qatlas_descriptor) at the plugin's build
@@ -68,11 +68,11 @@ typedef struct qatlas_descriptor {
   const char* compiler;       // for messages only
   const char* name;           // of the plugin: unique among those that are loaded
   const char* version;        // the author's own, semantic
-  uint64_t component_count;
-  const qatlas_component* components;
+  uint64_t component_count;  // length of components
+  const qatlas_component* components;  // [component_count]
 } qatlas_descriptor;
 
-typedef const qatlas_descriptor* (*qatlas_entry_point)(void);
+typedef const qatlas_descriptor* (*qatlas_entry_point)(void);  // its type
 
 #ifdef __cplusplus
 }

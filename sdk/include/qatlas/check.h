@@ -4,7 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
-
+// Aborts with the place where a condition that only a bug can break does not hold.
 #define QATLAS_CHECK(condition, message)                                                          \
   do {                                                                                            \
     if (!(condition)) {                                                                           \
@@ -19,8 +19,8 @@
     if (absl::Status status_ = (expression); !status_.ok()) return status_; \
   } while (false)
 
-#define QATLAS_CONCAT_INNER(a, b) a##b
-#define QATLAS_CONCAT(a, b) QATLAS_CONCAT_INNER(a, b)
+#define QATLAS_CONCAT_INNER(a, b) a##b  // of QATLAS_CONCAT
+#define QATLAS_CONCAT(a, b) QATLAS_CONCAT_INNER(a, b)  // one name of two
 
 // QATLAS_ASSIGN_OR_RETURN(auto x, F()): takes the value of a StatusOr or returns its status.
 #define QATLAS_ASSIGN_OR_RETURN(declaration, expression) \

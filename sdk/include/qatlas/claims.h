@@ -36,7 +36,7 @@ struct Claims {
   InputGradient gradient = InputGradient::kUnstated;
   // Codes of the integer layouts that are in use; both 0: all that the attribute `bits` allows.
   int q_min = 0;
-  int q_max = 0;
+  int q_max = 0;  // inclusive
   // Every value goes to the nearest of its scale's levels (within q_min and q_max), so that its
   // error is at most half a step, or the distance to the outermost level.
   bool nearest = false;

@@ -20,40 +20,40 @@
 #include "qatlas/abi.h"
 #include "qatlas/options.h"
 
-#define QATLAS_STRINGIZE_INNER(x) #x
-#define QATLAS_STRINGIZE(x) QATLAS_STRINGIZE_INNER(x)
+#define QATLAS_STRINGIZE_INNER(x) #x  // of QATLAS_STRINGIZE
+#define QATLAS_STRINGIZE(x) QATLAS_STRINGIZE_INNER(x)  // its text, macros expanded
 
 #if defined(__GLIBCXX__)
 // libstdc++'s ABI, not the compiler's brand: clang++ and g++ agree when these do.
 #define QATLAS_CXX_ABI "libstdc++/dual-abi-" QATLAS_STRINGIZE(_GLIBCXX_USE_CXX11_ABI)
 #else
-#define QATLAS_CXX_ABI "other"
+#define QATLAS_CXX_ABI "other"  // of the C++ library, not the compiler
 #endif
-#define QATLAS_ABSEIL QATLAS_STRINGIZE(ABSL_LTS_RELEASE_VERSION)
+#define QATLAS_ABSEIL QATLAS_STRINGIZE(ABSL_LTS_RELEASE_VERSION)  // release of Abseil
 #ifdef __clang__
-#define QATLAS_COMPILER "clang++ " __clang_version__
+#define QATLAS_COMPILER "clang++ " __clang_version__  // for messages
 #else
-#define QATLAS_COMPILER "g++ " __VERSION__
+#define QATLAS_COMPILER "g++ " __VERSION__  // for messages
 #endif
 
 namespace qatlas {
 
 // What a component says of itself; see qatlas_component for the fields.
 struct ComponentInfo {
-  const char* name;
-  const char* summary;
-  const char* citation;
-  uint32_t numerics_version = 1;
+  const char* name;  // as recipes name it
+  const char* summary;  // one line
+  const char* citation;  // paper, arXiv number
+  uint32_t numerics_version = 1;  // raised when results change
   const char* const* abilities = nullptr;  // NULL-terminated; nullptr for none
-  const qatlas_option* options = nullptr;
-  uint64_t option_count = 0;
+  const qatlas_option* options = nullptr;  // [option_count]
+  uint64_t option_count = 0;  // length of options
 };
 
 // A factory as the host calls it. Never throws: Component<T> catches what Create throws.
 template <typename Kind>
 using Factory = absl::StatusOr<std::unique_ptr<Kind>> (*)(const Options&);
 
-inline constexpr const char* kNoAbilities[] = {nullptr};
+inline constexpr const char* kNoAbilities[] = {nullptr};  // for components without any
 
 // Describes component class T. T::Base names its kind; T::Base::kKind is the number of the kind.
 template <typename T>
@@ -83,7 +83,7 @@ qatlas_component Component() {
 }  // namespace qatlas
 
 #ifndef QATLAS_TORCH_VERSION
-#define QATLAS_TORCH_VERSION ""
+#define QATLAS_TORCH_VERSION ""  // LibTorch that it was built with
 #endif
 
 // QATLAS_PLUGIN(name, version, components...): defines the entry point. Nothing runs before the host

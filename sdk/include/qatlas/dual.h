@@ -22,8 +22,8 @@ namespace qatlas::formula {
 
 // A covariate at one point, with its logarithm.
 struct Covariate {
-  double value;
-  double log;  // kLogOfZero where value is 0
+  double value;  // of the covariate
+  double log;    // kLogOfZero where value is 0
 
   // One that is computed in the formula from others.
   static QATLAS_INLINE Covariate Of(double value) {
@@ -35,9 +35,9 @@ struct Covariate {
 // Value and derivatives by the parameters whose bits are set in Mask, lowest bit first.
 template <uint64_t Mask>
 struct Dual {
-  static constexpr int kCount = std::popcount(Mask);
-  double value;
-  std::array<double, kCount == 0 ? 1 : kCount> d;
+  static constexpr int kCount = std::popcount(Mask);  // derivatives that are carried
+  double value;                                       // of the expression
+  std::array<double, kCount == 0 ? 1 : kCount> d;     // derivatives
 };
 
 namespace internal {
@@ -149,16 +149,16 @@ QATLAS_INLINE Dual<A> operator/(double a, const Dual<A>& b) {
 }
 
 template <uint64_t A>
-QATLAS_INLINE Dual<A> Exp(const Dual<A>& a) {
+QATLAS_INLINE Dual<A> Exp(const Dual<A>& a) {  // and its derivative
   const double value = vector_math::Exp(a.value);
   return internal::Scaled(a, value, value);
 }
 template <uint64_t A>
-QATLAS_INLINE Dual<A> Log(const Dual<A>& a) {
+QATLAS_INLINE Dual<A> Log(const Dual<A>& a) {  // natural
   return internal::Scaled(a, vector_math::Log(a.value), 1.0 / a.value);
 }
 template <uint64_t A>
-QATLAS_INLINE Dual<A> Tanh(const Dual<A>& a) {
+QATLAS_INLINE Dual<A> Tanh(const Dual<A>& a) {  // and its derivative
   const double value = vector_math::Tanh(a.value);
   return internal::Scaled(a, value, 1.0 - value * value);
 }

@@ -25,8 +25,8 @@ namespace qatlas {
 // What shares one scale: the whole tensor; a row (an output channel of a weight, a token of an
 // input); or `group` neighbours in a row.
 enum class Granularity { kTensor, kChannel, kGroup };
-inline constexpr const char* kGranularityChoices[] = {"tensor", "channel", "group", nullptr};
-
+inline constexpr const char* kGranularityChoices[] = {"tensor", "channel", "group", nullptr};  // names
+// Of a name; any other aborts.
 inline Granularity ParseGranularity(const std::string& name) {
   if (name == "tensor") return Granularity::kTensor;
   if (name == "channel") return Granularity::kChannel;
@@ -36,13 +36,13 @@ inline Granularity ParseGranularity(const std::string& name) {
 
 // Two's complement of 2 to 8 bits with a scale for each group.
 struct IntFormat {
-  int bits = 4;
-  Granularity granularity = Granularity::kGroup;
-  int64_t group = 64;             // used with kGroup
-  bool short_last_group = false;  // allows `group` not to divide the features
+  int bits = 4;                                   // 2 to 8
+  Granularity granularity = Granularity::kGroup;  // what shares a scale
+  int64_t group = 64;                             // used with kGroup
+  bool short_last_group = false;                  // allows `group` not to divide the features
 
-  int q_min() const { return -(1 << (bits - 1)); }
-  int q_max() const { return (1 << (bits - 1)) - 1; }
+  int q_min() const { return -(1 << (bits - 1)); }     // -2^(bits-1)
+  int q_max() const { return (1 << (bits - 1)) - 1; }  // 2^(bits-1) - 1
 
   // Elements of a row that share a scale, and how many such groups a row has.
   int64_t GroupSize(int64_t features) const {
@@ -81,8 +81,8 @@ struct IntFormat {
 // count leaves the last high nibble 0), `codes` uint8 [(count + 1) / 2], and the attribute shape
 // ("128,384").
 inline constexpr char kIntGroupLayout[] = "int-group";
-inline constexpr char kInt4PackedGroupLayout[] = "int4-packed-group";
-
+inline constexpr char kInt4PackedGroupLayout[] = "int4-packed-group";  // two codes a byte
+// Codes [rows, features] with their scales.
 inline Encoded MakeIntEncoded(const IntFormat& format, at::Tensor codes, at::Tensor scales,
                               at::ScalarType dtype) {
   Encoded encoded;

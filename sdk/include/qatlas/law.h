@@ -18,7 +18,7 @@
 
 namespace qatlas {
 
-inline constexpr double kNoBound = std::numeric_limits<double>::infinity();
+inline constexpr double kNoBound = std::numeric_limits<double>::infinity();  // none
 
 // What laws predict. Forms for the same target can be compared.
 inline constexpr char kTargetLoss[] = "loss";    // nats per token
@@ -28,9 +28,9 @@ inline constexpr char kTargetOptimalFraction[] = "optimal_fraction";  // D_qat /
 // A column of numbers that a form reads; names are those of the observations (N, D, G, weight_bits,
 // ...).
 struct LawCovariate {
-  std::string name;
-  std::string meaning;
-  std::string unit;  // "parameters", "tokens", ...; "" where it is a pure number
+  std::string name;     // unique within the form
+  std::string meaning;  // one line
+  std::string unit;     // "parameters", "tokens", ...; "" where it is a pure number
   double minimum =
       1.0;  // inclusive; a smaller value is refused. 0 where zero makes sense; never below
   double maximum = kNoBound;  // inclusive; a larger value is refused
@@ -55,16 +55,16 @@ inline LawCovariate QuantizedCovariate() {
 // A category at which a parameter is not searched but known: eff = 1 for the scheme "fp".
 struct LawPin {
   std::string category;  // value of the column named in `per`; "" stands for a missing one
-  double value;
+  double value;          // natural units
 };
 
-struct LawParameter {
-  std::string name;
-  std::string meaning;
-  std::string unit;
+struct LawParameter {   // What a form declares of a parameter.
+  std::string name;     // unique within the form
+  std::string meaning;  // one line
+  std::string unit;     // "" for a pure number
   // Bounds and start values in natural units. A form is finite everywhere between finite bounds.
   double lower = -kNoBound;
-  double upper = kNoBound;
+  double upper = kNoBound;     // inclusive
   std::vector<double> starts;  // at least one; multi-start takes the product over parameters
   // Whether the form is affine in it (with all other linear ones held or not: jointly affine). Such
   // parameters are solved in closed form and need no grid where the loss allows.
@@ -80,6 +80,17 @@ struct LawParameter {
   std::string only_with = "";
 };
 
+// A figure that follows from published constants: printed in the source, or worked out from them by
+// somebody else than the law's code. The conformance checks compare the law with it.
+struct LawFigure {
+  // Covariates by name; those left out have their `missing` value.
+  std::vector<std::pair<std::string, double>> at;
+  double value = 0;
+  double tolerance = 0;  // half a unit of the last digit given
+  // Where it is not empty the figure is a ratio: the law at `at` divided by the law here.
+  std::vector<std::pair<std::string, double>> over = {};
+};
+
 // Published constants.
 struct LawPreset {
   std::string name;      // "hoffmann-2022"; unique within the form
@@ -87,8 +98,9 @@ struct LawPreset {
   // Values by parameter, natural units. A preset may leave parameters out where nothing was
   // published.
   std::vector<std::pair<std::string, double>> values;
-  bool verified = true;  // false: taken from a summary, not read in the source
-  std::string note;      // what N counts, which precision, which part of the model
+  bool verified = true;                 // false: taken from a summary, not read in the source
+  std::string note;                     // what N counts, which precision, which part of the model
+  std::vector<LawFigure> figures = {};  // none: nothing was published to compare with
 
   // NaN where the preset has no value.
   double Value(absl::string_view parameter) const {
@@ -99,12 +111,12 @@ struct LawPreset {
   }
 };
 
-struct LawSpec {
-  std::string target;
-  std::string formula;  // for people: "E + A/N^alpha + B/D^beta"
-  std::vector<LawCovariate> covariates;
-  std::vector<LawParameter> parameters;
-  std::vector<LawPreset> presets;
+struct LawSpec {                         // All that a host knows of a form.
+  std::string target;                    // kTargetLoss, kTargetDelta, ...; a column
+  std::string formula;                   // for people: "E + A/N^alpha + B/D^beta"
+  std::vector<LawCovariate> covariates;  // in the order of batches
+  std::vector<LawParameter> parameters;  // in the order of theta
+  std::vector<LawPreset> presets;        // published constants
 
   // -1 where there is none.
   int ParameterIndex(absl::string_view name) const {
@@ -133,7 +145,7 @@ inline constexpr double kLogOfZero = -1e300;
 
 // Points in structure-of-arrays order. Nothing need be aligned or padded.
 struct LawBatch {
-  int64_t size = 0;
+  int64_t size = 0;                       // points
   const double* const* values = nullptr;  // [covariates][size], in the order of the spec
   // [covariates][size]: natural logarithms of the values, kLogOfZero for 0. They are the same for
   // every evaluation, so whoever holds the points computes them once (LawPoints does).
@@ -143,11 +155,11 @@ struct LawBatch {
 // A law form. Stateless and thread-safe.
 class LawForm {
  public:
-  static constexpr int kKind = QATLAS_KIND_LAW;
-  using Base = LawForm;
+  static constexpr int kKind = QATLAS_KIND_LAW;  // of the descriptor
+  using Base = LawForm;                          // what factories return
   virtual ~LawForm() = default;
 
-  virtual const LawSpec& Spec() const = 0;
+  virtual const LawSpec& Spec() const = 0;  // the same at every call
 
   // values: [batch.size]. jacobian: nullptr, or [parameters][stride] with stride >= batch.size,
   // holding the derivative of each value by each parameter in natural units. theta: [parameters],
@@ -173,15 +185,15 @@ class LawPoints {
     }
   }
   // Pointers into the columns would dangle in a copy.
-  LawPoints(const LawPoints& other) : LawPoints(other.values_) {}
+  LawPoints(const LawPoints& other) : LawPoints(other.values_) {}  // a deep copy
   LawPoints& operator=(const LawPoints& other) { return *this = LawPoints(other); }
   LawPoints(LawPoints&&) = default;
   LawPoints& operator=(LawPoints&&) = default;
 
   int64_t size() const { return values_.empty() ? 0 : static_cast<int64_t>(values_[0].size()); }
-  const std::vector<std::vector<double>>& columns() const { return values_; }
-  LawBatch Batch() const { return {size(), value_pointers_.data(), log_pointers_.data()}; }
-
+  const std::vector<std::vector<double>>& columns() const { return values_; }  // [covariates][size]
+  LawBatch Batch() const { return {size(), value_pointers_.data(), log_pointers_.data()}; }  // all
+  // The natural logarithm; kLogOfZero for 0.
   static double LogOf(double value) { return value == 0.0 ? kLogOfZero : vector_math::Log(value); }
 
  private:

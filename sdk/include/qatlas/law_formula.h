@@ -37,7 +37,7 @@
 
 namespace qatlas {
 
-enum class LawIsa { kBaseline = 0, kAvx2 = 1, kAvx512 = 2 };
+enum class LawIsa { kBaseline = 0, kAvx2 = 1, kAvx512 = 2 };  // Instruction sets.
 
 // The best instruction set that this host runs.
 inline LawIsa HostLawIsa() {
@@ -60,29 +60,29 @@ namespace formula {
 // What a formula unpacks with structured bindings: covariates at one point.
 template <int C>
 struct PointCovariates {
-  const double* const* values;
-  const double* const* logs;
-  int64_t point;
+  const double* const* values;  // [C][points]
+  const double* const* logs;    // [C][points]
+  int64_t point;                // index
   template <size_t I>
-  QATLAS_INLINE Covariate get() const {
+  QATLAS_INLINE Covariate get() const {  // covariate I
     return {values[I][point], logs[I][point]};
   }
 };
 // Parameters, each the seed of its own derivative.
 template <int P>
 struct SeedParameters {
-  const double* theta;
+  const double* theta;  // [P]
   template <size_t I>
-  QATLAS_INLINE Dual<(uint64_t{1} << I)> get() const {
+  QATLAS_INLINE Dual<(uint64_t{1} << I)> get() const {  // parameter I
     return {theta[I], {1.0}};
   }
 };
 // Parameters without derivatives.
 template <int P>
 struct PlainParameters {
-  const double* theta;
+  const double* theta;  // [P]
   template <size_t I>
-  QATLAS_INLINE Dual<0> get() const {
+  QATLAS_INLINE Dual<0> get() const {  // parameter I
     return {theta[I], {}};
   }
 };
@@ -151,9 +151,9 @@ class LawFormula : public LawForm {
   // GCC vectorizes at -O2 only what is cheap; the attributes ask for the full vectorizer here,
   // whatever the author's flags are. fp-contract=off keeps the three versions equal to the bit.
 #if defined(__clang__)
-#define QATLAS_VECTORIZED __attribute__((noinline, flatten))
-#define QATLAS_AVX512 "avx512f,avx512dq"
-#define QATLAS_INDEPENDENT_POINTS _Pragma("clang loop vectorize(assume_safety)")
+#define QATLAS_VECTORIZED __attribute__((noinline, flatten))  // full vectorizer
+#define QATLAS_AVX512 "avx512f,avx512dq"                      // of LawIsa::kAvx512
+#define QATLAS_INDEPENDENT_POINTS _Pragma("clang loop vectorize(assume_safety)")  // no aliases
 #else
 #define QATLAS_AVX512 "avx512f,avx512dq,prefer-vector-width=512"
 #define QATLAS_INDEPENDENT_POINTS _Pragma("GCC ivdep")

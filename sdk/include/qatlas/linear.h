@@ -109,25 +109,25 @@ class QuantizableLinear {
   using InputObserver = std::function<void(const QuantizableLinear&, const at::Tensor&)>;
   void SetInputObserver(InputObserver observer) { input_observer_ = std::move(observer); }
 
-  Site WeightSite() const { return {block_, role_, kWeight, expert_}; }
-  Site InputSite() const { return {block_, role_, kInput, expert_}; }
+  Site WeightSite() const { return {block_, role_, kWeight, expert_}; }  // of the weight
+  Site InputSite() const { return {block_, role_, kInput, expert_}; }    // of the input
   // "3.fc2" or "3.fc2.e5": prefix of the names in a checkpoint.
   std::string Name() const {
     std::string name = InputSite().Name();
     return name.substr(0, name.size() - sizeof(kInput));
   }
 
-  int block() const { return block_; }
-  const std::string& role() const { return role_; }
-  int expert() const { return expert_; }
-  int64_t in_features() const { return in_features_; }
-  int64_t out_features() const { return out_features_; }
+  int block() const { return block_; }                    // index
+  const std::string& role() const { return role_; }       // "qkv", ...
+  int expert() const { return expert_; }                  // -1: none
+  int64_t in_features() const { return in_features_; }    // columns of the weight
+  int64_t out_features() const { return out_features_; }  // rows of the weight
   // Undefined when an operator freed it, and before MakeWeight() where it was put off.
   const at::Tensor& weight() const { return weight_; }
-  const at::Tensor& bias() const { return bias_; }
-  OperandQuantizer* input_quantizer() const { return input_.get(); }
-  OperandQuantizer* weight_quantizer() const { return weight_quantizer_.get(); }
-  LinearOperator* linear_operator() const { return operator_.get(); }
+  const at::Tensor& bias() const { return bias_; }        // [out], or undefined
+  OperandQuantizer* input_quantizer() const { return input_.get(); }              // null: none
+  OperandQuantizer* weight_quantizer() const { return weight_quantizer_.get(); }  // null: none
+  LinearOperator* linear_operator() const { return operator_.get(); }             // null: none
 
  private:
   int block_;

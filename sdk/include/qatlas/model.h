@@ -29,8 +29,8 @@ struct ModelCounts {
   int64_t Total() const { return block_linears + embedding + head + other; }
 };
 
-struct BuildContext {
-  uint64_t seed = 0;
+struct BuildContext {                   // What a builder is told besides its options.
+  uint64_t seed = 0;                    // of initial values
   at::Device device = at::kCPU;         // at::kMeta: shapes only
   at::ScalarType compute = at::kFloat;  // dtype of activations and matrix products
   int64_t sequence_length = 0;          // longest sequence that will be fed
@@ -39,9 +39,9 @@ struct BuildContext {
   bool put_off_weights = false;
 };
 
-enum class LossReduction {
-  kMean,         // scalar: mean over all tokens, for training
-  kPerSequence,  // [batch]: mean over the tokens of each sequence, for evaluation
+enum class LossReduction {  // Over tokens.
+  kMean,                    // scalar: mean over all tokens, for training
+  kPerSequence,             // [batch]: mean over the tokens of each sequence, for evaluation
 };
 
 // A built model. Parameters are FP32 leaves; activations have the compute dtype.
@@ -64,10 +64,10 @@ class Model {
 
 // How another program's checkpoint names what this model is made of.
 struct ForeignTensor {
-  std::string name;
+  std::string name;  // in the file
   int64_t rows = 0;  // of the parameter that it makes up
 };
-struct ForeignParameter {
+struct ForeignParameter {              // Where a parameter lies in such a file.
   std::string parameter;               // of Model::Parameters()
   std::vector<ForeignTensor> tensors;  // of the file, their rows one below the other
   // Tensors of the file, where it has them, that must be equal to the parameter: a tied head that
@@ -77,17 +77,19 @@ struct ForeignParameter {
 
 // A file is taken to have this layout when it has the first tensor of the first parameter.
 struct ForeignLayout {
-  std::string name;  // "Hugging Face's Llama", for messages
-  std::vector<ForeignParameter> parameters;
+  std::string name;                          // "Hugging Face's Llama", for messages
+  std::vector<ForeignParameter> parameters;  // all of the model
   // Endings of names that carry nothing, such as buffers that can be computed. Any other tensor
   // that no parameter takes is an error: the file is of another model.
   std::vector<std::string> ignored;
 };
 
+// The component. Abilities that a builder declares: "role:qkv" and so on, one for each role of its
+// linears, so that a recipe that names another is refused before anything runs.
 class ModelBuilder {
  public:
-  static constexpr int kKind = QATLAS_KIND_MODEL;
-  using Base = ModelBuilder;
+  static constexpr int kKind = QATLAS_KIND_MODEL;  // of the descriptor
+  using Base = ModelBuilder;                       // what factories return
   virtual ~ModelBuilder() = default;
 
   // Counts for sequences of this length.

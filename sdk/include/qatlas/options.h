@@ -24,15 +24,15 @@ struct OptionTable;
 using OptionValue =
     std::variant<bool, int64_t, double, std::string, std::shared_ptr<const OptionTable>>;
 
-struct OptionTable {
-  std::map<std::string, OptionValue> values;
+struct OptionTable {  // Options by name.
+  std::map<std::string, OptionValue> values;  // sorted
 };
 
 // Text that is equal exactly when the values are: part of a segment's identity, so it is stable across
 // releases. Doubles are written with 17 significant digits; keys are sorted.
 inline std::string CanonicalText(const OptionTable& table);
 
-inline std::string CanonicalText(const OptionValue& value) {
+inline std::string CanonicalText(const OptionValue& value) {  // the same of one value
   if (const bool* b = std::get_if<bool>(&value)) return *b ? "true" : "false";
   if (const int64_t* i = std::get_if<int64_t>(&value)) return absl::StrCat(*i);
   if (const double* d = std::get_if<double>(&value)) {
@@ -68,17 +68,17 @@ inline std::string CanonicalText(const OptionTable& table) {
 class Options {
  public:
   Options() = default;
-  explicit Options(OptionTable table) : table_(std::move(table)) {}
+  explicit Options(OptionTable table) : table_(std::move(table)) {}  // complete and checked
 
-  bool Has(const std::string& name) const { return table_.values.count(name) != 0; }
-  bool Bool(const std::string& name) const { return Get<bool>(name); }
-  int64_t Int(const std::string& name) const { return Get<int64_t>(name); }
-  double Float(const std::string& name) const { return Get<double>(name); }
-  const std::string& String(const std::string& name) const { return Get<std::string>(name); }
-  const OptionTable& Table(const std::string& name) const {
+  bool Has(const std::string& name) const { return table_.values.count(name) != 0; }  // declared?
+  bool Bool(const std::string& name) const { return Get<bool>(name); }  // of type bool
+  int64_t Int(const std::string& name) const { return Get<int64_t>(name); }  // of type int
+  double Float(const std::string& name) const { return Get<double>(name); }  // of type float
+  const std::string& String(const std::string& name) const { return Get<std::string>(name); }  // of text
+  const OptionTable& Table(const std::string& name) const {  // of type table
     return *Get<std::shared_ptr<const OptionTable>>(name);
   }
-  const OptionTable& table() const { return table_; }
+  const OptionTable& table() const { return table_; }  // all
 
  private:
   template <typename T>
@@ -104,25 +104,25 @@ class Options {
 //   };
 inline constexpr double kNoLimit = std::numeric_limits<double>::quiet_NaN();
 
-constexpr qatlas_option BoolOption(const char* name, const char* value, const char* help) {
+constexpr qatlas_option BoolOption(const char* name, const char* value, const char* help) {  // "true" or "false"
   return {name, QATLAS_OPTION_BOOL, value, kNoLimit, kNoLimit, nullptr, help};
 }
-constexpr qatlas_option IntOption(const char* name, const char* value, double minimum, double maximum,
+constexpr qatlas_option IntOption(const char* name, const char* value, double minimum, double maximum,  // inclusive limits
                                   const char* help) {
   return {name, QATLAS_OPTION_INT, value, minimum, maximum, nullptr, help};
 }
-constexpr qatlas_option FloatOption(const char* name, const char* value, double minimum,
+constexpr qatlas_option FloatOption(const char* name, const char* value, double minimum,  // inclusive limits
                                     double maximum, const char* help) {
   return {name, QATLAS_OPTION_FLOAT, value, minimum, maximum, nullptr, help};
 }
-constexpr qatlas_option StringOption(const char* name, const char* value, const char* help) {
+constexpr qatlas_option StringOption(const char* name, const char* value, const char* help) {  // any text
   return {name, QATLAS_OPTION_STRING, value, kNoLimit, kNoLimit, nullptr, help};
 }
-constexpr qatlas_option ChoiceOption(const char* name, const char* value,
+constexpr qatlas_option ChoiceOption(const char* name, const char* value,  // one of a list
                                      const char* const* choices, const char* help) {
   return {name, QATLAS_OPTION_STRING, value, kNoLimit, kNoLimit, choices, help};
 }
-constexpr qatlas_option TableOption(const char* name, const char* help) {
+constexpr qatlas_option TableOption(const char* name, const char* help) {  // of any keys
   return {name, QATLAS_OPTION_TABLE, "{}", kNoLimit, kNoLimit, nullptr, help};
 }
 

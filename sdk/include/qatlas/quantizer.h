@@ -45,7 +45,7 @@ struct CalibrationNeeds {
 
 // Statistics of the inputs of one linear, [tokens, in_features], FP32.
 struct CalibrationStatistics {
-  int64_t tokens = 0;
+  int64_t tokens = 0;           // that were run
   at::Tensor samples;           // [sample_rows, in], or undefined
   at::Tensor hessian;           // [in, in], or undefined
   at::Tensor mean_abs;          // scalar: mean |x|
@@ -62,11 +62,11 @@ class Quantizer;
 // training: `weight` holds the values of that moment. On the meta device there are no values and no
 // calibration: the instance is asked for shapes and bits only.
 struct AttachContext {
-  int block = 0;
-  std::string role;
-  int expert = -1;
-  int64_t in_features = 0;
-  int64_t out_features = 0;
+  int block = 0;                                       // of the site
+  std::string role;                                    // "qkv", "fc2", ...
+  int expert = -1;                                     // -1: none
+  int64_t in_features = 0;                             // of the linear
+  int64_t out_features = 0;                            // of the linear
   at::Tensor weight;                                   // [out, in] FP32 master weight
   at::Tensor bias;                                     // [out] or undefined
   const CalibrationStatistics* calibration = nullptr;  // set when CalibrationNeeds asked for it
@@ -85,18 +85,18 @@ struct AttachContext {
   std::function<absl::StatusOr<Encoded>()> parent;
   uint64_t seed = 0;        // for whatever the instance draws at random; differs from site to site
   int64_t total_steps = 0;  // as StepInfo::total_steps
-  SumAcrossRanks sum_across_ranks;
+  SumAcrossRanks sum_across_ranks;  // null: one rank
 
-  std::string SiteName(const char* operand) const {
+  std::string SiteName(const char* operand) const {  // "3.fc2.input"
     return Site{block, role, operand, expert}.Name();
   }
 };
 
 // What changes from step to step. Where total_steps is known, step < total_steps.
 struct StepInfo {
-  int64_t step = 0;         // of the step just taken; 0 is the first after attaching
-  int64_t total_steps = 0;  // from attaching to the end of training; 0: not known
-  double learning_rate = 0;
+  int64_t step = 0;          // of the step just taken; 0 is the first after attaching
+  int64_t total_steps = 0;   // from attaching to the end of training; 0: not known
+  double learning_rate = 0;  // of the step just taken
 };
 
 // What all instances have. The default implementations suit an instance without state. An instance
@@ -139,7 +139,7 @@ class OperandQuantizer : public Attached {
 // input to another quantizer, x arrives fake-quantized.
 class LinearOperator : public Attached {
  public:
-  virtual at::Tensor Forward(const at::Tensor& x, const at::Tensor& bias) = 0;
+  virtual at::Tensor Forward(const at::Tensor& x, const at::Tensor& bias) = 0;  // with a gradient
   // Whether the master weight is still a parameter of the run. An operator that returns false holds
   // its own parametrization, and the host frees the master weight and its optimizer state.
   virtual bool KeepsMasterWeight() const { return true; }
@@ -166,15 +166,17 @@ class LinearOperator : public Attached {
 //   "frees-weight"       its operators do not keep the master weight: the host then makes, hands
 //                        over and frees the weights one linear at a time
 //   "calibration"        Calibration() asks for something
+//   "bits:1.585", "granularity:tensor", "group:32"   labels of observations where no option of that
+//                        name says them; plans read them from the manifest, without LibTorch
 inline constexpr char kFreesWeight[] = "frees-weight";
 
 class Quantizer {
  public:
-  static constexpr int kKind = QATLAS_KIND_QUANTIZER;
-  using Base = Quantizer;
+  static constexpr int kKind = QATLAS_KIND_QUANTIZER;  // of the descriptor
+  using Base = Quantizer;                              // what factories return
   virtual ~Quantizer() = default;
 
-  virtual CalibrationNeeds Calibration(const char* /*operand*/) const { return {}; }
+  virtual CalibrationNeeds Calibration(const char* /*operand*/) const { return {}; }  // by operand
 
   // Checks that the options fit a linear of this shape, without allocating. Called for every site
   // at planning time: "group = 48 does not divide the 128 input features of fc2".

@@ -20,14 +20,14 @@ namespace qatlas {
 struct SchemeRule {
   std::string sites;      // a SitePattern
   std::string quantizer;  // a component's name
-  OptionTable options;
+  OptionTable options;  // of the quantizer
 };
 
 // A scheme component produces rules from a few options. Full precision is the empty list of rules.
 class Scheme {
  public:
-  static constexpr int kKind = QATLAS_KIND_SCHEME;
-  using Base = Scheme;
+  static constexpr int kKind = QATLAS_KIND_SCHEME;  // of the descriptor
+  using Base = Scheme;  // what factories return
   virtual ~Scheme() = default;
 
   // The rules in order. An error says which options contradict each other.

@@ -13,8 +13,8 @@
 
 namespace qatlas {
 
-inline constexpr char kWeight[] = "weight";
-inline constexpr char kInput[] = "input";
+inline constexpr char kWeight[] = "weight";  // operand
+inline constexpr char kInput[] = "input";  // operand
 
 // One quantizable tensor of a linear layer. Written "<block>.<role>.<operand>", with an expert as
 // "<block>.<role>.e<expert>.<operand>": "3.fc2.input", "0.fc1.e5.weight".
@@ -24,7 +24,7 @@ struct Site {
   std::string operand;  // "weight", "input"; open to "kv" and other matrix products
   int expert = -1;      // index of the expert; -1 where there is none
 
-  std::string Name() const {
+  std::string Name() const {  // "3.fc2.input", "3.fc2.e5.input"
     if (expert < 0) return absl::StrCat(block, ".", role, ".", operand);
     return absl::StrCat(block, ".", role, ".e", expert, ".", operand);
   }
@@ -35,7 +35,7 @@ struct Site {
 // matches all experts. Errors name the part that cannot be read.
 class SitePattern {
  public:
-  static absl::StatusOr<SitePattern> Parse(absl::string_view text) {
+  static absl::StatusOr<SitePattern> Parse(absl::string_view text) {  // refused: what is no pattern
     SitePattern pattern;
     pattern.text_ = std::string(text);
     if (text == "*") return pattern;
@@ -64,7 +64,7 @@ class SitePattern {
     return pattern;
   }
 
-  bool Matches(const Site& site) const {
+  bool Matches(const Site& site) const {  // whether it is one of them
     if (parts_.empty()) return true;
     if (!MatchesBlock(parts_[0], site.block)) return false;
     if (!MatchesName(parts_[1], site.role)) return false;
@@ -74,7 +74,7 @@ class SitePattern {
     return MatchesName(parts_.back(), site.operand);
   }
 
-  const std::string& text() const { return text_; }
+  const std::string& text() const { return text_; }  // as parsed
 
  private:
   static bool MatchesName(const std::vector<std::string>& alternatives, absl::string_view name) {

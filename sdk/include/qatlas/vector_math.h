@@ -14,24 +14,24 @@
 #include <cstring>
 #include <limits>
 
-#define QATLAS_INLINE inline __attribute__((always_inline))
+#define QATLAS_INLINE inline __attribute__((always_inline))  // so that loops over it vectorize
 
 namespace qatlas::vector_math {
 
-inline constexpr double kLn2 = 0x1.62e42fefa39efp-1;
-inline constexpr double kInverseLn2 = 0x1.71547652b82fep+0;
+inline constexpr double kLn2 = 0x1.62e42fefa39efp-1;  // ln 2
+inline constexpr double kInverseLn2 = 0x1.71547652b82fep+0;  // 1 / ln 2
 // ln 2 in two parts: the first has 32 bits, so that k times it is exact for every exponent k.
 inline constexpr double kLn2High = 0x1.62e42feep-1;
-inline constexpr double kLn2Low = 0x1.a39ef35793c76p-33;
+inline constexpr double kLn2Low = 0x1.a39ef35793c76p-33;  // the rest of ln 2
 // Adding it rounds to the nearest integer and leaves that integer in the low bits.
 inline constexpr double kRound = 0x1.8p52;
 
-QATLAS_INLINE uint64_t Bits(double x) {
+QATLAS_INLINE uint64_t Bits(double x) {  // the bits of a double
   uint64_t bits;
   std::memcpy(&bits, &x, sizeof(bits));
   return bits;
 }
-QATLAS_INLINE double FromBits(uint64_t bits) {
+QATLAS_INLINE double FromBits(uint64_t bits) {  // the double of these bits
   double x;
   std::memcpy(&x, &bits, sizeof(x));
   return x;

@@ -1,4 +1,5 @@
-// The table of docs/laws.md: how often 95% intervals of every kind contain the truth.
+// The table of docs/benchmarks/coverage.md: how often 95% intervals of every kind contain the
+// truth.
 //
 //   coverage_table [data sets, 2000] [of them with bootstraps, 250] [losses, comma between; all]
 //

@@ -103,11 +103,14 @@ void Shapes(benchmark::internal::Benchmark* b) {
 }
 
 BENCHMARK(Copy)->Arg(128)->Arg(384)->Arg(768)->Arg(8192);
-BENCHMARK_CAPTURE(AbsMaxFloat, avx512, "avx512")->Apply(Shapes);
+BENCHMARK_CAPTURE(AbsMaxFloat, avx512, "avx512")->Apply(Shapes)->Args({8192, 64});
 BENCHMARK_CAPTURE(AbsMaxFloat, avx2, "avx2")->Apply(Shapes)->Args({8192, 64});
 BENCHMARK_CAPTURE(AbsMaxFloat, portable, "portable")->Apply(Shapes);
+BENCHMARK_CAPTURE(AbsMaxBf16, avx512, "avx512")->Apply(Shapes);
 BENCHMARK_CAPTURE(AbsMaxBf16, avx2, "avx2")->Apply(Shapes);
+BENCHMARK_CAPTURE(Encode, avx512, "avx512")->Apply(Shapes);
 BENCHMARK_CAPTURE(Encode, avx2, "avx2")->Apply(Shapes);
+BENCHMARK_CAPTURE(GammaBackward, avx512, "avx512")->Apply(Shapes);
 BENCHMARK_CAPTURE(GammaBackward, avx2, "avx2")->Apply(Shapes);
 
 }  // namespace

@@ -36,18 +36,13 @@ const Setting& Get(double error) {
   if (slot != nullptr) return *slot;
   slot = std::make_unique<Setting>();
   static const plugin::Catalog catalog = plugin::Catalog::Scan({QATLAS_BENCH_PLUGINS});
-  const FormFactory make =
-      [](const std::string& name) -> absl::StatusOr<std::shared_ptr<const LawForm>> {
-    auto form = plugin::Create<LawForm>(catalog, name);
-    if (!form.ok()) return form.status();
-    return std::shared_ptr<const LawForm>(*std::move(form));
-  };
+  const LawFactory make = [](const std::string& text) { return forms::LawFromText(text, catalog); };
   slot->own = *LawsFromPreset(catalog, make, "qat-unified:w4a4");
   slot->candidates = *CandidateGrid({{"N", {74.32e6, 144.70e6, 297.27e6, 594.54e6}},
                                      {"D", {10e9, 20e9, 50e9, 100e9}},
                                      {"G", {32, 64, 128, 256, 1024}}},
                                     {}, true);
-  slot->rival = *LawNear(*make("qat-no-data"), "qat-no-data", slot->own[0], slot->candidates);
+  slot->rival = *LawNear(make("qat-no-data")->form, "qat-no-data", slot->own[0], slot->candidates);
   slot->laws = {&slot->own[0], &slot->rival};
   slot->error = {error, 0};
   return *slot;

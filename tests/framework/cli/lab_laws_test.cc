@@ -7,6 +7,7 @@
 #include "framework/recipe/schema.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/paths.h"
 
 namespace qatlas::cli {
 namespace {
@@ -18,7 +19,7 @@ using ::testing::IsEmpty;
 class LabLaws : public ::testing::Test {
  protected:
   LabLaws() {
-    session_.plugin_path = {QATLAS_TEST_PLUGINS};
+    session_.plugin_path = {paths::Plugins()};
     EXPECT_TRUE(rows_.SetNumbers("N", {1e7, 1e8}).ok());
     EXPECT_TRUE(rows_.SetNumbers("D", {1e9, 1e10}).ok());
     EXPECT_TRUE(rows_.SetNumbers("lr", {1e-4, 1e-2}).ok());
@@ -63,11 +64,11 @@ TEST_F(LabLaws, WhatIsSaidGoesToTheLawsThatHaveTheParameter) {
   ASSERT_TRUE(laws.ok()) << laws.status();
   const LabLaw& plugin = (*laws)[0];
   const LabLaw& formula = (*laws)[1];
-  EXPECT_EQ(plugin.fixed.at("alpha"), .3);
-  EXPECT_THAT(formula.fixed, IsEmpty());
-  EXPECT_EQ(plugin.tied.at("beta"), "alpha");
-  EXPECT_THAT(formula.per.at("A"), ElementsAre("precision", "seed"));
-  EXPECT_THAT(formula.per.at("E"), IsEmpty());
+  EXPECT_EQ(plugin.law.fixed.at("alpha"), .3);
+  EXPECT_THAT(formula.law.fixed, IsEmpty());
+  EXPECT_EQ(plugin.law.tied.at("beta"), "alpha");
+  EXPECT_THAT(formula.law.per.at("A"), ElementsAre("precision", "seed"));
+  EXPECT_THAT(formula.law.per.at("E"), IsEmpty());
   const LawSpec& spec = plugin.law.form->Spec();
   EXPECT_EQ(spec.parameters[spec.ParameterIndex("B")].starts.size(), 5u);
   const LawSpec& own = formula.law.form->Spec();

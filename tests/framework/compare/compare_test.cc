@@ -1,5 +1,6 @@
 #include "framework/compare/compare.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include <gmock/gmock.h>
@@ -230,6 +231,19 @@ TEST(HeldOut, KeepsGroupsTogether) {
   EXPECT_EQ(std::set<int>(folds->begin(), folds->end()).size(), 4);
   EXPECT_TRUE(compare::LevelFolds(table, "weight_bits").empty());
   EXPECT_EQ(compare::LevelFolds(table, "G").size(), 80);
+  // Scattered sizes are left out by ranges: tables of many rows must not take a fit a row.
+  const observe::Table scattered = ChinchillaRuns(200, .003, 4);
+  const std::vector<int> ranges = compare::LevelFolds(scattered, "N");
+  ASSERT_EQ(ranges.size(), 200);
+  EXPECT_EQ(*std::max_element(ranges.begin(), ranges.end()), 9);
+  for (size_t a = 0; a < 200; ++a) {
+    EXPECT_EQ(std::count(ranges.begin(), ranges.end(), ranges[a]), 20);
+    for (size_t b = 0; b < 200; ++b) {
+      if (ranges[a] < ranges[b]) {
+        EXPECT_LT(scattered.NumberAt(a, "N"), scattered.NumberAt(b, "N"));
+      }
+    }
+  }
 }
 
 TEST(Curves, FollowTheFitThroughItsRuns) {

@@ -138,7 +138,7 @@ TEST(Extrapolation, ErrorGrowsWhereTheFormIsWrong) {
   ASSERT_EQ(along.fan.size(), 3);
   EXPECT_EQ(along.fan[2].high, 8);
   EXPECT_GT(along.fan[2].mean_relative_error, 1.1 * along.fan[0].mean_relative_error);
-  EXPECT_LT(along.fan[2].bias, -.1);  // it predicts too little
+  EXPECT_LT(along.fan[2].bias, -.1);   // it predicts too little
   EXPECT_LT(along.difference_p, .05);  // two windows: one degree of freedom
   const auto& right = Form(result, "qat-unified").extrapolation[1];
   EXPECT_LT(right.mean_relative_error, .06);
@@ -319,10 +319,10 @@ TEST(Evidence, IsToldAndHasNoNan) {
   EXPECT_GT(result.ranking[0].bootstrap_first, .99);
   const std::string text = compare::Evidence(result);
   for (const char* part :
-       {"Extrapolating along compute",
+       {"Extrapolation: relative error", "  along compute",
         "qat-no-data is qat-unified with gammaD = "
         "0",
-        "Best on held-out runs by D", "Without any one of 80 runs", "resamples"}) {
+        "Best on held-out runs", "  by D: ", "Leaving out any one of 80 runs", "resamples"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
   EXPECT_EQ(text.find("nan"), std::string::npos) << text;

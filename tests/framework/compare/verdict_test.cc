@@ -1,5 +1,6 @@
-// How often the verdict names the right form, a wrong one, or none. docs/laws.md has the figures of
-// 200 simulations a case; QATLAS_SIMULATIONS sets how many run.
+// How often the verdict names the right form, a wrong one, or none, under the rule and under others
+// near it. docs/comparison.md has the figures; QATLAS_SIMULATIONS sets how many tables a case has,
+// and QATLAS_SEED which ones.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <set>
 
 #include "framework/compare/compare.h"
+#include "framework/compare/verdict.h"
 #include "tests/framework/fit/simulate.h"
 
 namespace qatlas::testing {
@@ -25,10 +27,24 @@ struct Case {
   double least_right;  // share of simulations
 };
 
-int Simulations() {
-  const char* wanted = std::getenv("QATLAS_SIMULATIONS");
-  return wanted == nullptr ? 10 : std::atoi(wanted);
+int FromEnvironment(const char* name, int otherwise) {
+  const char* wanted = std::getenv(name);
+  return wanted == nullptr ? otherwise : std::atoi(wanted);
 }
+
+// The rule, and with one threshold of it moved.
+const std::vector<std::pair<const char*, compare::VerdictRule>> kRules = {
+    {"rule", {}},
+    {"AICc 3", {3, 2, .01, .05}},
+    {"AICc 4", {4, 2, .01, .05}},
+    {"AICc 8", {8, 2, .01, .05}},
+    {"AICc 12", {12, 2, .01, .05}},
+    {"1 SE", {6, 1, .01, .05}},
+    {"1.5 SE", {6, 1.5, .01, .05}},
+    {"3 SE", {6, 3, .01, .05}},
+    {"p .05", {6, 2, .05, .05}},
+    {"p .002", {6, 2, .002, .05}},
+};
 
 // Targets of the truth times exp(noise · draw).
 void Draw(const Case& c, uint64_t seed, observe::Table* table) {
@@ -54,30 +70,40 @@ TEST_P(VerdictTest, IsSeldomWrong) {
   std::vector<compare::Candidate> forms;
   for (const std::string& name : c.forms) {
     compare::Candidate candidate{name, Law(name), {}};
-    candidate.problem.loss = fit::LossByName("log-huber").value();
+    candidate.problem.loss = fit::LossByName(fit::kDefaultLoss).value();
     forms.push_back(candidate);
   }
   compare::CompareOptions options;
   options.bootstrap = false;
   options.ranking_resamples = 0;
-  int right = 0, wrong = 0, contender = 0;
-  const int simulations = Simulations();
+  std::vector<int> right(kRules.size()), wrong(kRules.size());
+  int contender = 0;
+  const int simulations = FromEnvironment("QATLAS_SIMULATIONS", 10);
+  const int seed = FromEnvironment("QATLAS_SEED", 0);
   for (int s = 0; s < simulations; ++s) {
-    observe::Table table = c.of_delta ? QatRuns("w4a4", 0, 1) : ChinchillaRuns(60, 0, 100 + s);
-    Draw(c, 1000 + s, &table);
+    observe::Table table =
+        c.of_delta ? QatRuns("w4a4", 0, 1) : ChinchillaRuns(60, 0, seed + 100 + s);
+    Draw(c, seed + 1000 + s, &table);
     auto result = compare::Compare(forms, table, options);
     ASSERT_TRUE(result.ok()) << result.status();
     const bool first = result->ranking[0].name == c.truth;
-    if (result->verdict == compare::Verdict::kDecided) {
-      ++(first ? right : wrong);
-      if (!first) std::printf("%d: %s\n", s, result->sentence.c_str());
+    if (result->verdict == compare::Verdict::kDecided && !first) {
+      std::printf("%d: %s\n", s, result->sentence.c_str());
     }
     contender += std::count(result->contenders.begin(), result->contenders.end(), c.truth) > 0;
+    for (size_t rule = 0; rule < kRules.size(); ++rule) {
+      compare::Judge(&*result, kRules[rule].second);
+      if (result->verdict == compare::Verdict::kDecided) ++(first ? right : wrong)[rule];
+    }
   }
-  std::printf("%s: of %d, right %d, wrong %d, truth among the contenders %d\n", c.name, simulations,
-              right, wrong, contender);
-  EXPECT_LE(wrong, .02 * simulations);
-  EXPECT_GE(right, c.least_right * simulations);
+  std::printf("%s: of %d, right %d, wrong %d, truth among the contenders %d\n ", c.name,
+              simulations, right[0], wrong[0], contender);
+  for (size_t rule = 1; rule < kRules.size(); ++rule) {
+    std::printf(" %s: %d/%d", kRules[rule].first, right[rule], wrong[rule]);
+  }
+  std::printf("\n");
+  EXPECT_LE(wrong[0], .02 * simulations);
+  EXPECT_GE(right[0], c.least_right * simulations);
   EXPECT_GE(contender, .9 * simulations);
 }
 

@@ -77,7 +77,7 @@ TEST(DecomposeTest, OneSeedLeavesTheTrainingErrorUnknown) {
   const Decomposition split = Split("s,1e6,32,both,4,4,0,.06,.001\ns,2e6,32,both,4,4,0,.09,.001\n");
   EXPECT_TRUE(std::isnan(split.cells[0].both->training_se));
   EXPECT_EQ(split.cells[0].both->evaluation_se, .001);
-  EXPECT_THAT(split.notes, ElementsAre(HasSubstr("the training error is unknown")));
+  EXPECT_THAT(split.notes, ElementsAre(HasSubstr("The training error is unknown")));
   ASSERT_EQ(split.trends.steps.size(), 1u);
   EXPECT_EQ(split.trends.steps[0].verdict, Verdict::kErrorUnknown);
   EXPECT_EQ(split.trends.summaries[0].error_unknown, 1);

@@ -57,6 +57,41 @@ inline observe::Table QatRuns(const std::string& preset, double noise, uint64_t 
   return table;
 }
 
+// Full-precision runs and their quantized pairs on the grid of Chen et al. 2025, three G: the loss of
+// a pair shares a factor exp(noise · Gaussian), and δ has errors of its own.
+inline observe::Table PairedRuns(double noise, double delta_noise, uint64_t seed) {
+  observe::Table full = fit::Grid({{"N", {74.32e6, 144.70e6, 297.27e6, 594.54e6}},
+                                   {"D", {10e9, 20e9, 50e9, 100e9}}});
+  const auto chinchilla = Law("chinchilla");
+  AddTarget(&full, *chinchilla, {std::begin(kBesiroglu), std::end(kBesiroglu)}, "loss", noise,
+            seed);
+  const auto unified = Law("qat-unified");
+  observe::Table table;
+  fit::Random random(seed, 2);
+  for (size_t row = 0; row < full.rows(); ++row) {
+    const double n = full.NumberAt(row, "N"), d = full.NumberAt(row, "D");
+    const double loss = full.NumberAt(row, "loss");
+    EXPECT_TRUE(
+        table.Append({{"N", n}, {"D", d}, {"scheme", "fp"}, {"precision", "fp"}, {"loss", loss}})
+            .ok());
+    for (const double g : {32., 128., 1024.}) {
+      observe::Table at = fit::Grid({{"N", {n}}, {"D", {d}}, {"G", {g}}});
+      const double delta = fit::Evaluate(*unified, Preset(*unified, "w4a4"), at).value()[0] *
+                           std::exp(delta_noise * random.Normal());
+      EXPECT_TRUE(table
+                      .Append({{"N", n},
+                               {"D", d},
+                               {"G", g},
+                               {"scheme", "w4a4"},
+                               {"precision", "W4A4"},
+                               {"loss", loss + delta},
+                               {"delta", delta}})
+                      .ok());
+    }
+  }
+  return table;
+}
+
 inline absl::StatusOr<fit::Problem> Pose(const std::string& law, const observe::Table& table,
                                          const std::string& loss,
                                          fit::ProblemOptions options = {}) {

@@ -1,9 +1,11 @@
 // Formulas as C++; that the projects build and give the same numbers is tested in tests/outside.
 #include "framework/forms/formula_project.h"
 
-#include "absl/strings/match.h"
+#include <filesystem>
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/paths.h"
 
 namespace qatlas::forms {
 namespace {
@@ -30,31 +32,37 @@ TEST(FormulaAsCpp, IsWhatOneWouldWrite) {
             "a * N * N + b * 1.0 / N + c * std::sqrt(double(N)) + d * Log(N)");
 }
 
-TEST(LawProject, HasAllThatABuildNeeds) {
+const std::filesystem::path kTemplates = std::filesystem::path(paths::Source()) / "sdk/template";
+
+std::string TextOf(const std::vector<ProjectFile>& files, const std::string& path) {
+  for (const ProjectFile& file : files) {
+    if (file.path == path) return file.text;
+  }
+  ADD_FAILURE() << "no file " << path;
+  return "";
+}
+
+TEST(LawValues, FillTheTemplateOfALaw) {
   const auto law = MakeFormulaLaw("delta = k * N^-a * (1 - exp(-weight_bits/g))");
   ASSERT_TRUE(law.ok());
-  const auto files = LawProject("half-life", *law);
+  auto values = NameValues("law", "half-life");
+  ASSERT_TRUE(values.ok());
+  const auto of_formula = LawValues(*law);
+  ASSERT_TRUE(of_formula.ok()) << of_formula.status();
+  values->insert(of_formula->begin(), of_formula->end());
+  values->insert({{"version", "1.2.3"}, {"series", "1.2"}});
+  const auto files = FillTemplate({kTemplates / "law", kTemplates / "common"}, *values);
   ASSERT_TRUE(files.ok()) << files.status();
-  std::vector<std::string> paths;
-  for (const ProjectFile& file : *files) {
-    paths.push_back(file.path);
-    EXPECT_FALSE(absl::StrContains(file.text, "$")) << file.path << "\n" << file.text;
-  }
-  EXPECT_THAT(paths, ::testing::ElementsAre("CMakeLists.txt", "half_life.h", "half_life.cc",
-                                            "register.cc", "half_life_test.cc", "README.md"));
-  EXPECT_THAT((*files)[0].text, HasSubstr("qatlas_add_plugin(law half-life SOURCES half_life.cc"));
-  EXPECT_THAT((*files)[1].text,
+  EXPECT_THAT(TextOf(*files, "CMakeLists.txt"),
+              HasSubstr("qatlas_add_plugin(law half-life SOURCES half_life.cc)"));
+  EXPECT_THAT(TextOf(*files, "half_life.cc"),
               HasSubstr("class HalfLife : public qatlas::LawFormula<HalfLife, 2, 3>"));
 }
 
-TEST(LawProject, RefusesNamesThatCannotBe) {
-  const auto law = MakeFormulaLaw("L = E + A/N^a");
-  for (const char* name : {"", "Half", "half life", "-x", "x-", "a--b", "3d", "../x"}) {
-    EXPECT_FALSE(LawProject(name, *law).ok()) << name;
-  }
+TEST(LawValues, RefuseNamesThatCppCannotTellApart) {
   const auto keyword = MakeFormulaLaw("L = int + int_/N^a");
   ASSERT_TRUE(keyword.ok());
-  EXPECT_FALSE(LawProject("x", *keyword).ok());
+  EXPECT_FALSE(LawValues(*keyword).ok());
 }
 
 }  // namespace

@@ -8,12 +8,13 @@
 #include "framework/observe/csv.h"
 #include "framework/observe/pairs.h"
 #include "framework/observe/schema.h"
+#include "tests/paths.h"
 
 namespace qatlas::observe {
 namespace {
 
 std::string Documentation() {
-  const auto text = ReadWholeFile(QATLAS_TEST_SOURCE "/docs/observations.md");
+  const auto text = ReadWholeFile(paths::Source() + "/docs/observations.md");
   EXPECT_TRUE(text.ok()) << text.status();
   return text.ok() ? *text : "";
 }

@@ -73,6 +73,20 @@ TEST_F(LoadTest, MapsScalesMergesAndPairs) {
                                          HasSubstr("1 row has no full-precision pair")));
 }
 
+TEST_F(LoadTest, ColumnsThatAMappingLeavesOutStillTellRunsApart) {
+  // Two seeds with the same rounded loss, and one run listed twice; also across files, where a
+  // column is a number in one and text in the other.
+  LoadSpec spec;
+  spec.files = {Write("s.csv", "params,loss,seed\n1,3.2,0\n1,3.2,1\n1,3.2,1\n"),
+                Write("t.csv", "params,loss,seed\n1,3.2,1\n1,3.2,x\n")};
+  spec.import.columns = {{"N", "params"}, {"loss", "loss"}};
+  const auto loaded = Load(spec);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->table.rows(), 3u);
+  EXPECT_THAT(loaded->table.names(), ElementsAre("N", "loss"));
+  EXPECT_THAT(loaded->notes, ElementsAre(HasSubstr("2 rows repeat an earlier one")));
+}
+
 TEST_F(LoadTest, WeightAndNoiseSeeTheFileAndTheMapping) {
   LoadSpec spec = Foreign(Write("f.csv", kForeign));
   spec.import.derived = {{"weight", "N / 1e6"}, {"loss_se", "sd"}};

@@ -325,5 +325,37 @@ TEST(BadInput, IsRefusedInWords) {
   EXPECT_FALSE(WeightBitsOf("awkward").has_value());
 }
 
+TEST(Intervals, DrawsThatLeaveACurvedValleyAreReplacedByRefits) {
+  std::vector<std::vector<double>> draws;
+  for (int i = 0; i <= 100; ++i) draws.push_back({i / 100., 1 + .01 * i});
+  EXPECT_NEAR(OffCentre({.5, 1.5}, draws), 0, 1e-9);
+  EXPECT_GT(OffCentre({.03, 1.03}, draws), .9);
+
+  // Few runs of a law of the loss: E, A and B trade off.
+  const observe::Table runs = qatlas::testing::ChinchillaRuns(9, .02, 4);
+  auto problem = qatlas::testing::Pose("chinchilla", runs, "log-least-squares");
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  auto fit = fit::Fit(*problem);
+  ASSERT_TRUE(fit.ok()) << fit.status();
+  fit->identifiability.identifiable = true;  // whatever nine runs say
+  DrawOptions options;
+  const auto plain = LawFromFit(*fit, options);
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  options.kind = IntervalKind::kAuto;
+  const auto chosen = LawFromFit(*fit, options);
+  ASSERT_TRUE(chosen.ok()) << chosen.status();
+  EXPECT_NE(plain->intervals.find("do not centre"), std::string::npos) << plain->intervals;
+  EXPECT_NE(chosen->intervals.find("bootstrap refits"), std::string::npos) << chosen->intervals;
+  // Many pairs of a product hold every parameter: draws are good.
+  auto pairs = qatlas::testing::Pose("qat-unified", qatlas::testing::QatRuns("w4a4", .05, 3),
+                                     "log-least-squares");
+  ASSERT_TRUE(pairs.ok());
+  const auto delta = fit::Fit(*pairs);
+  ASSERT_TRUE(delta.ok());
+  const auto law = LawFromFit(*delta, options);
+  ASSERT_TRUE(law.ok());
+  EXPECT_NE(law->intervals.find("from the covariance"), std::string::npos) << law->intervals;
+}
+
 }  // namespace
 }  // namespace qatlas::plan

@@ -1,56 +1,20 @@
 // The verbs plan, design, predict and score as a person types them.
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 
-#include <array>
-#include <cstdio>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "framework/observe/csv.h"
+#include "tests/framework/cli/program.h"
 #include "tests/framework/fit/simulate.h"
+#include "tests/paths.h"
 
 namespace qatlas {
 namespace {
 
-namespace fs = std::filesystem;
+using testing::Output;
+using testing::Qatlas;
 
-struct Output {
-  int code = -1;
-  std::string text;
-  nlohmann::json json() const { return nlohmann::json::parse(text, nullptr, false); }
-};
-
-Output Qatlas(const std::string& arguments) {
-  const std::string command = std::string(QATLAS_TEST_BIN) + "/qatlas --plugin-path " +
-                              QATLAS_TEST_PLUGINS + " " + arguments + " 2>&1";
-  Output output;
-  FILE* pipe = popen(command.c_str(), "r");
-  if (pipe == nullptr) return output;
-  std::array<char, 4096> buffer;
-  size_t got;
-  while ((got = fread(buffer.data(), 1, buffer.size(), pipe)) > 0) {
-    output.text.append(buffer.data(), got);
-  }
-  const int status = pclose(pipe);
-  output.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return output;
-}
-
-class PlanVerbs : public ::testing::Test {
- protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() /
-              ("qatlas-plan-" +
-               std::string(::testing::UnitTest::GetInstance()->current_test_info()->name()));
-    fs::remove_all(folder_);
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-  std::string File(const std::string& name) const { return (folder_ / name).string(); }
-  fs::path folder_;
-};
+class PlanVerbs : public testing::InFolder {};
 
 TEST_F(PlanVerbs, AnswersFromPublishedConstantsWithoutAnyData) {
   const Output at = Qatlas("plan at N=594.54M D=100B G=32 --preset chen-2025:w4a4 --json");
@@ -124,6 +88,76 @@ TEST_F(PlanVerbs, FitsFreezesAndScores) {
   const Output wrong =
       Qatlas("score " + File("frozen.json") + " " + File("later.csv") + " --hash 00000000ff");
   EXPECT_EQ(wrong.code, 3) << wrong.text;
+}
+
+// Sums, formulas and what is said of parameters, from a table, through a file, frozen and scored.
+TEST_F(PlanVerbs, TakesFormulasAndSumsAsFitDoes) {
+  observe::Table table = testing::QatRuns("w4a4", .03, 7);
+  ASSERT_TRUE(observe::WriteCsv(File("runs.csv"), table).ok());
+  const std::string formula = "'mine: delta = k * D^g * (log2 G)^h / N^n'";
+  const std::string at = "plan at N=1B D=200B G=64 --json ";
+  const Output plugin = Qatlas(at + "--table " + File("runs.csv") + " --law qat-unified");
+  const Output text = Qatlas(at + "--table " + File("runs.csv") + " --law " + formula);
+  ASSERT_EQ(plugin.code, 0) << plugin.text;
+  ASSERT_EQ(text.code, 0) << text.text;
+  const auto value = [](const Output& output) {
+    return output.json()["answer"][0]["quantities"][0]["value"].get<double>();
+  };
+  EXPECT_NEAR(value(text) / value(plugin), 1, 1e-5);
+  // Through a file, with a parameter held: the file says all that is needed to make the law again.
+  ASSERT_EQ(Qatlas("fit " + File("runs.csv") + " --law " + formula +
+                   " --fix h=0.7779 --start g=0..0.5 --bootstraps 0 -o " + File("fit.json"))
+                .code,
+            0);
+  const Output held = Qatlas(at + "--fit " + File("fit.json"));
+  ASSERT_EQ(held.code, 0) << held.text;
+  const Output held_now =
+      Qatlas(at + "--table " + File("runs.csv") + " --law " + formula + " --fix h=0.7779");
+  EXPECT_NEAR(value(held) / value(held_now), 1, 1e-5);
+  EXPECT_NE(value(held), value(text));
+
+  const Output frozen = Qatlas("predict N=973M D=100B G=32,128 --table " + File("runs.csv") +
+                               " --law qat-no-data --law " + formula + " --tie g=n --freeze " +
+                               File("frozen.json") + " --target delta");
+  ASSERT_EQ(frozen.code, 0) << frozen.text;
+  observe::Table later = fit::Grid({{"N", {973e6}}, {"D", {100e9}}, {"G", {32, 128}}});
+  const auto form = testing::Law("qat-unified");
+  testing::AddTarget(&later, *form, testing::Preset(*form, "w4a4"), "delta", .03, 3);
+  ASSERT_TRUE(observe::WriteCsv(File("later.csv"), later).ok());
+  const Output score = Qatlas("score " + File("frozen.json") + " " + File("later.csv") + " --json");
+  ASSERT_EQ(score.code, 0) << score.text;
+  EXPECT_TRUE(score.json()["still_first"].is_boolean()) << score.text;
+  const Output design = Qatlas(
+      "design N=74M,145M,297M D=10B,20B,50B G=32,128 --preset "
+      "chen-2025:w4a4 --runs 8 --rival 'delta = k * (log2 G)^h / N^n'");
+  EXPECT_EQ(design.code, 0) << design.text;
+}
+
+TEST_F(PlanVerbs, AnswersFromASumFittedAtOnceAndInStages) {
+  ASSERT_TRUE(observe::WriteCsv(File("runs.csv"), testing::PairedRuns(.003, .03, 5)).ok());
+  const std::string at = "plan at N=600M D=60B G=64 precision=W4A4 --json --table " +
+                         File("runs.csv") + " --law 'chinchilla + qat-unified'";
+  const Output joint = Qatlas(at);
+  const Output stages = Qatlas(at + " --stages");
+  ASSERT_EQ(joint.code, 0) << joint.text;
+  ASSERT_EQ(stages.code, 0) << stages.text;
+  const auto delta = [](const Output& output) {
+    for (const auto& quantity : output.json()["answer"][0]["quantities"]) {
+      if (quantity["name"] == "delta") return quantity;
+    }
+    return nlohmann::json();
+  };
+  const auto form = testing::Law("qat-unified");
+  const double truth = fit::Evaluate(*form, testing::Preset(*form, "w4a4"),
+                                     fit::Grid({{"N", {600e6}}, {"D", {60e9}}, {"G", {64}}}))
+                           .value()[0];
+  EXPECT_NEAR(delta(stages)["value"].get<double>() / truth, 1, .05) << stages.text;
+  // Pairs cancel what a run and its baseline share, so that the stages are much surer of δ.
+  const auto width = [&](const Output& output) {
+    const auto interval = delta(output)["interval"];
+    return interval[1].get<double>() - interval[0].get<double>();
+  };
+  EXPECT_LT(width(stages), .5 * width(joint)) << joint.text << stages.text;
 }
 
 TEST_F(PlanVerbs, BadInputEndsInOneLine) {

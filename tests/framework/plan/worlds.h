@@ -13,12 +13,8 @@
 
 namespace qatlas::testing {
 
-inline plan::FormFactory Forms() {
-  return [](const std::string& name) -> absl::StatusOr<std::shared_ptr<const LawForm>> {
-    auto form = plugin::Create<LawForm>(Laws(), name);
-    if (!form.ok()) return form.status();
-    return std::shared_ptr<const LawForm>(*std::move(form));
-  };
+inline plan::LawFactory Forms() {
+  return [](const std::string& text) { return forms::LawFromText(text, Laws()); };
 }
 
 // The full-precision law of Chen et al. 2025 and one variant of its δ.

@@ -92,7 +92,7 @@ TEST(Catalog, SaysWhyEachCandidateWasPassedOver) {
   Folder folder;
   folder.Copy("scheme-test-good");
   folder.Write("gone.toml", RawManifest("gone"));
-  folder.Write("abi.toml", RawManifest("abi", "", 7));
+  folder.Write("abi.toml", RawManifest("abi", "", 1));
   folder.Write("abi.so", "");
   folder.Write("alone.so", "");
   folder.Write("bad.toml", "manifest = 1\nlibrary = \n");
@@ -100,7 +100,11 @@ TEST(Catalog, SaysWhyEachCandidateWasPassedOver) {
   const Catalog catalog = Catalog::Scan({missing, folder.path()});
   EXPECT_EQ(Reason(catalog, folder.File("gone.so")),
             "its library " + folder.File("gone.so") + " is missing");
-  EXPECT_THAT(Reason(catalog, folder.File("abi.so")), HasSubstr("built for SDK ABI 7"));
+  EXPECT_EQ(Reason(catalog, folder.File("abi.so")),
+            absl::StrCat("built for SDK ABI 1, this program has SDK ABI ", QATLAS_SDK_ABI,
+                         ": the plugin is older; build it again against the installed SDK, or ask "
+                         "its author for a build for ",
+                         QATLAS_SDK_ABI));
   EXPECT_THAT(Reason(catalog, folder.File("alone.so")), HasSubstr("no manifest alone.toml"));
   EXPECT_THAT(Reason(catalog, folder.File("bad.toml")),
               StartsWith(folder.File("bad.toml") + ":2:"));

@@ -84,7 +84,8 @@ TEST_F(LoaderTest, WrongAbiInManifestIsPassedOver) {
 TEST_F(LoaderTest, WrongAbiInLibrary) {
   EXPECT_EQ(Message(CreateBroken("wrong_abi", RawManifest("wrong_abi")), "wrong_abi.so"),
             absl::StrCat("the library is built for SDK ABI 999, this program has SDK ABI ",
-                         QATLAS_SDK_ABI, "; rebuild the plugin against the installed SDK"));
+                         QATLAS_SDK_ABI, ": the plugin is newer; install a Qatlas that has SDK ABI 999, or "
+                                         "build the plugin against the installed SDK"));
 }
 
 TEST_F(LoaderTest, WrongMagic) {

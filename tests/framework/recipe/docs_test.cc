@@ -6,11 +6,12 @@
 #include "fixture.h"
 #include "framework/plugin/document.h"
 #include "framework/recipe/schema.h"
+#include "tests/paths.h"
 
 namespace qatlas::recipe {
 namespace {
 
-std::string DocsFile() { return std::string(QATLAS_TEST_SOURCE) + "/docs/recipes.md"; }
+std::string DocsFile() { return paths::Source() + "/docs/recipes.md"; }
 
 std::string ReadFile(const std::string& file) {
   std::ifstream in(file);
@@ -40,8 +41,9 @@ TEST(Docs, TablesAreThoseOfTheSchema) {
 
 TEST(Docs, ListTheKeysOfALaw) {
   const std::string text = ReadFile(DocsFile());
-  for (const auto& [key, help] : forms::LawTableKeys()) {
-    EXPECT_NE(text.find(absl::StrCat("| `", key, "` | ", help, " |\n")), std::string::npos) << key;
+  for (const forms::LawKey& key : forms::LawTableKeys()) {
+    EXPECT_NE(text.find(absl::StrCat("| `", key.name, "` | ", key.help, " |\n")), std::string::npos)
+        << key.name;
   }
 }
 

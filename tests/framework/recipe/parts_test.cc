@@ -1,5 +1,7 @@
 #include "framework/recipe/parts.h"
 
+#include <regex>
+
 #include "absl/strings/str_join.h"
 #include "fixture.h"
 #include "framework/recipe/labels.h"
@@ -125,6 +127,20 @@ TEST(Labels, OfTheUsualSchemes) {
   EXPECT_EQ(variant.input_bits, std::nullopt);
   EXPECT_EQ(variant.group, 0);
   EXPECT_EQ(variant.granularity, "channel");
+}
+
+TEST(Parts, ThePatternForEditorsAdmitsTheSame) {
+  const std::regex pattern(kPartPattern);
+  for (const std::string part :
+       {"both", "weights", "inputs", "fc2-8bit", "qkv-16bit", "only:fc2", "not:o", "a-b-3bit"}) {
+    EXPECT_TRUE(CheckPart(part).ok()) << part;
+    EXPECT_TRUE(std::regex_match(part, pattern)) << part;
+  }
+  for (const std::string part :
+       {"", "boths", "only:", "not:", "fc2-bit", "-8bit", "fc2-8bits", "Both"}) {
+    EXPECT_FALSE(CheckPart(part).ok()) << part;
+    EXPECT_FALSE(std::regex_match(part, pattern)) << part;
+  }
 }
 
 TEST(Labels, OfRulesByRoleAndBlock) {

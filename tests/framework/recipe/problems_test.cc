@@ -241,6 +241,9 @@ TEST(RecipeProblems, OfTrainingModelsAndFits) {
                                     "sequences of a step of [model.a]")));
   EXPECT_THAT(WrongAfterHead(kGrid, {"model.a.vocabulary=16"}),
               ElementsAre(HasSubstr("'vocabulary' is 16, but the data has 32 token ids")));
+  // The data's default would contradict the model too, but the mistake is one.
+  EXPECT_THAT(WrongAfterHead(kGrid, {"data.vocabulary=1", "model.a.vocabulary=16"}),
+              ElementsAre(HasSubstr("'vocabulary' is 1; it must be at least 2")));
   EXPECT_THAT(WrongAfterHead(kGrid, {"training.warmup_steps=3"}),
               ElementsAre(HasSubstr("'warmup_steps' and 'warmup_tokens' are both given")));
   EXPECT_THAT(

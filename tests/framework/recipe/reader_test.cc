@@ -4,6 +4,7 @@
 #include <set>
 
 #include "fixture.h"
+#include "tests/paths.h"
 
 namespace qatlas::recipe {
 namespace {
@@ -300,7 +301,7 @@ options = [{ granularity = ["group"], group = [256] }, { granularity = ["channel
 TEST(Reader, TheRecipesOfTheRepository) {
   int read = 0;
   for (const auto& entry :
-       std::filesystem::directory_iterator(std::filesystem::path(QATLAS_TEST_SOURCE) / "recipes")) {
+       std::filesystem::directory_iterator(std::filesystem::path(paths::Source()) / "recipes")) {
     if (entry.path().extension() != ".toml") continue;
     const auto recipe = Load(entry.path().string(), {}, ThePlugins().catalog());
     ASSERT_TRUE(recipe.ok()) << recipe.status();

@@ -230,6 +230,8 @@ TEST(Segment, RefusesWhatItDoesNotKnow) {
   json["trajectory"]["threads"] = "two";
   EXPECT_EQ(message(json), "the trajectory: field 'threads' is of another type: \"two\"");
   json = good;
+  json["trajectory"]["threads"] = int64_t{1} << 32 | 1;  // 1 where only the lower half is read
+  EXPECT_EQ(message(json), "the trajectory: field 'threads' is out of range: 4294967297");
   json["trajectory"]["threads"] = 1.5;
   EXPECT_FALSE(SegmentSpec::FromJson(json).ok());
   json = good;

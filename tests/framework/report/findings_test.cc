@@ -37,7 +37,7 @@ TEST(FindingsTest, PhraseNamesOnlyWhatHappened) {
   EXPECT_EQ(StepPhrase({}), "");
   EXPECT_EQ(StepPhrase({0, 5, 1, 0}), "falls in 5, is not clear of noise in 1 of 6 steps");
   EXPECT_EQ(StepPhrase({1, 0, 0, 0}), "rises in 1 of 1 step");
-  EXPECT_EQ(StepPhrase({0, 0, 0, 2}), "is of unknown error in 2 of 2 steps");
+  EXPECT_EQ(StepPhrase({0, 0, 0, 2}), "has no known error in 2 of 2 steps");
 }
 
 TEST(FindingsTest, AgreesWithThePublishedDirection) {

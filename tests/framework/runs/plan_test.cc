@@ -204,8 +204,8 @@ TEST_F(PlanTest, SizesTimesAndTheirSourceAreSaid) {
   plan = MustPlan(Recipe({40}));
   EXPECT_THAT(ShowPlan(plan, 1), HasSubstr("from the tokens per second of finished segments"));
   // 15 steps of 8 tokens at 1000 tokens/s, and the worker's own time.
-  EXPECT_NEAR(At(plan, 30, false, false).seconds, 2 + .12, 1e-9);
-  EXPECT_NEAR(WallSeconds(plan, 2), 4.2 + (4 * 4) / 3e3, .01);
+  EXPECT_NEAR(At(plan, 30, false, false).seconds, .3 + .12, 1e-9);
+  EXPECT_NEAR(WallSeconds(plan, 2), .8 + (4 * 4) / 3e3, .01);
   EXPECT_NEAR(WallSeconds(plan, 1), plan.totals.seconds, 1e-9);
 }
 

@@ -21,6 +21,7 @@
 #include "framework/train/safetensors.h"
 #include "gtest/gtest.h"
 #include "tests/framework/train/tiny.h"
+#include "tests/paths.h"
 
 namespace qatlas::train {
 namespace {
@@ -54,8 +55,9 @@ Ended Start(const ScratchFolder& folder, const std::vector<std::string>& argumen
     for (const auto& [file, number] : {std::pair{out, 1}, std::pair{errors, 2}}) {
       ::dup2(::open(file.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0666), number);
     }
-    const std::string program = QATLAS_TEST_BIN "/qatlas-train";
-    std::vector<const char*> argv = {program.c_str(), "--plugin-path", QATLAS_TEST_PLUGINS};
+    const std::string program = paths::Programs() + "/qatlas-train";
+    const std::string plugins = paths::Plugins();
+    std::vector<const char*> argv = {program.c_str(), "--plugin-path", plugins.c_str()};
     for (const std::string& argument : arguments) argv.push_back(argument.c_str());
     argv.push_back(nullptr);
     ::execv(program.c_str(), const_cast<char**>(argv.data()));
@@ -91,7 +93,7 @@ Ended KillAfterSaves(const ScratchFolder& folder, const fs::path& segment, size_
 recipe::ComponentUse Use(int kind, const std::string& name, const OptionTable& options) {
   plugin::Host host;
   host.libtorch = QATLAS_TORCH_VERSION;
-  const auto catalog = plugin::Catalog::Scan({QATLAS_TEST_PLUGINS}, host);
+  const auto catalog = plugin::Catalog::Scan({paths::Plugins()}, host);
   const plugin::ComponentDeclaration* declaration = catalog.FindDeclaration(kind, name);
   if (declaration == nullptr) return {name, options, 0};
   return {name, *plugin::CompleteOptions(*declaration, options, name), declaration->numerics};

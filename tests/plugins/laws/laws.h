@@ -11,11 +11,12 @@
 
 #include "framework/plugin/catalog.h"
 #include "framework/plugin/loader.h"
+#include "tests/paths.h"
 
 namespace qatlas::testing {
 
 inline const plugin::Catalog& Laws() {
-  static const plugin::Catalog catalog = plugin::Catalog::Scan({QATLAS_TEST_PLUGINS});
+  static const plugin::Catalog catalog = plugin::Catalog::Scan({paths::Plugins()});
   return catalog;
 }
 

@@ -5,6 +5,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "qatlas/scheme.h"
+#include "tests/paths.h"
 
 namespace qatlas {
 namespace {
@@ -14,7 +15,7 @@ using ::testing::HasSubstr;
 
 // The rules of a scheme as "sites quantizer {options}", or what is wrong.
 std::vector<std::string> Rules(const std::string& name, const std::string& toml) {
-  const auto catalog = plugin::Catalog::Scan({QATLAS_TEST_PLUGINS});
+  const auto catalog = plugin::Catalog::Scan({paths::Plugins()});
   const auto node = plugin::ParseToml(toml, "t");
   EXPECT_TRUE(node.ok()) << node.status();
   const auto options = plugin::OptionFromNode(*node);

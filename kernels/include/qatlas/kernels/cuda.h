@@ -11,7 +11,7 @@
 #include <cstdint>
 
 namespace qatlas::kernels::cuda {
-
+// As on the CPU; nullptr, or what CUDA says.
 const char* FakeQuantAbsMax(const FakeQuantParams& params, const float* x, const float* gamma,
                             float* out, void* stream);
 const char* FakeQuantAbsMax(const FakeQuantParams& params, const Bf16* x, const float* gamma,
@@ -20,7 +20,7 @@ const char* FakeQuantScale(const FakeQuantParams& params, const float* x, const 
                            float* out, void* stream);
 const char* FakeQuantScale(const FakeQuantParams& params, const Bf16* x, const float* scale,
                            Bf16* out, void* stream);
-
+// Codes and scales, as on the CPU.
 const char* EncodeAbsMax(const FakeQuantParams& params, const float* x, const float* gamma,
                          std::int8_t* codes, float* scales, void* stream);
 const char* EncodeAbsMax(const FakeQuantParams& params, const Bf16* x, const float* gamma,

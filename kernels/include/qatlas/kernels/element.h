@@ -14,7 +14,7 @@
 #if defined(__CUDACC__)
 #define QATLAS_HD __host__ __device__ __forceinline__
 #else
-#define QATLAS_HD __attribute__((always_inline)) inline
+#define QATLAS_HD __attribute__((always_inline)) inline  // inlined everywhere
 #endif
 
 namespace qatlas::kernels::element {
@@ -22,7 +22,7 @@ namespace qatlas::kernels::element {
 // 1.5 * 2^23: adding it moves the units digit of a small number to the last bit of the mantissa.
 inline constexpr float kRoundMagic = 12582912.0f;
 
-QATLAS_HD float Add(float a, float b) {
+QATLAS_HD float Add(float a, float b) {  // a + b, never fused with a product
 #if defined(__CUDA_ARCH__)
   return __fadd_rn(a, b);
 #else
@@ -30,7 +30,7 @@ QATLAS_HD float Add(float a, float b) {
 #endif
 }
 
-QATLAS_HD float Multiply(float a, float b) {
+QATLAS_HD float Multiply(float a, float b) {  // a b, rounded once
 #if defined(__CUDA_ARCH__)
   return __fmul_rn(a, b);
 #else
@@ -38,7 +38,7 @@ QATLAS_HD float Multiply(float a, float b) {
 #endif
 }
 
-QATLAS_HD float Divide(float a, float b) {
+QATLAS_HD float Divide(float a, float b) {  // a / b, rounded to nearest
 #if defined(__CUDA_ARCH__)
   return __fdiv_rn(a, b);
 #else
@@ -46,7 +46,7 @@ QATLAS_HD float Divide(float a, float b) {
 #endif
 }
 
-QATLAS_HD std::int32_t Bits(float x) {
+QATLAS_HD std::int32_t Bits(float x) {  // the bits of a float
 #if defined(__CUDA_ARCH__)
   return __float_as_int(x);
 #else
@@ -56,7 +56,7 @@ QATLAS_HD std::int32_t Bits(float x) {
 #endif
 }
 
-QATLAS_HD float FromBits(std::int32_t bits) {
+QATLAS_HD float FromBits(std::int32_t bits) {  // the float of these bits
 #if defined(__CUDA_ARCH__)
   return __int_as_float(bits);
 #else
@@ -84,7 +84,7 @@ QATLAS_HD float AbsMaxUnit(std::int32_t max_bits, float divisor) {
   return Divide(FromBits(max_bits), divisor);
 }
 
-QATLAS_HD float AbsMaxScale(float unit, float gamma) { return Multiply(gamma, unit); }
+QATLAS_HD float AbsMaxScale(float unit, float gamma) { return Multiply(gamma, unit); }  // s
 
 // The code of x, as a float; s is not 0. Clamping first gives the same code as rounding first,
 // since the bounds are integers.
@@ -105,13 +105,13 @@ QATLAS_HD std::int8_t EncodeOne(float x, float s, float q_min, float q_max) {
   return code != code ? std::int8_t{0} : static_cast<std::int8_t>(code);
 }
 
-QATLAS_HD float DecodeOne(std::int8_t code, float s) {
+QATLAS_HD float DecodeOne(std::int8_t code, float s) {  // s times the code; +0 where s is 0
   return s == 0.0f ? 0.0f : Multiply(s, static_cast<float>(code));
 }
 
-struct StepGradient {
-  bool in_range;
-  float per_step;  // d out / d s
+struct StepGradient {  // Of one element.
+  bool in_range;       // whether the gradient passes to x
+  float per_step;      // d out / d s
 };
 
 // Derivative of s * clamp(round(x / s)) with the rounding residual held fixed. `by_code` is
@@ -127,7 +127,7 @@ QATLAS_HD StepGradient Backward(float x, float s, float q_min, float q_max, bool
   return {true, Add(code, -v)};
 }
 
-QATLAS_HD float FromBf16(Bf16 x) {
+QATLAS_HD float FromBf16(Bf16 x) {  // exact
   return FromBits(static_cast<std::int32_t>(static_cast<std::uint32_t>(x.bits) << 16));
 }
 
@@ -138,16 +138,16 @@ QATLAS_HD Bf16 ToBf16(float x) {
   return {static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
 }
 
-QATLAS_HD float ToFloat(float x) { return x; }
-QATLAS_HD float ToFloat(Bf16 x) { return FromBf16(x); }
+QATLAS_HD float ToFloat(float x) { return x; }           // as it is
+QATLAS_HD float ToFloat(Bf16 x) { return FromBf16(x); }  // exact
 template <typename T>
-QATLAS_HD T FromFloat(float x);
+QATLAS_HD T FromFloat(float x);  // nearest
 template <>
-QATLAS_HD float FromFloat<float>(float x) {
+QATLAS_HD float FromFloat<float>(float x) {  // as it is
   return x;
 }
 template <>
-QATLAS_HD Bf16 FromFloat<Bf16>(float x) {
+QATLAS_HD Bf16 FromFloat<Bf16>(float x) {  // nearest, ties to even
   return ToBf16(x);
 }
 

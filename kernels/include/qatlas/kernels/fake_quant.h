@@ -44,9 +44,9 @@ enum class RangeTest : std::uint8_t {
   kValue,  // x / s lies in [q_min, q_max]: the derivative of round(clip(x / s)), as LSQ writes it
 };
 
-struct FakeQuantParams {
-  std::int64_t rows = 0;
-  std::int64_t cols = 0;
+struct FakeQuantParams {  // Shape, groups and codes.
+  std::int64_t rows = 0;  // of the matrix
+  std::int64_t cols = 0;  // elements of a row
   // Elements of a row that share a scale; cols for per-channel or per-token.
   std::int64_t group = 0;
   // Allows cols % group != 0: the last group of each row is then shorter.
@@ -57,9 +57,9 @@ struct FakeQuantParams {
   float divisor = 1.0f;
   // Index of gamma (AbsMax) or of scale (given scale).
   ScaleIndex index = ScaleIndex::kRowGroup;
-  RangeTest range = RangeTest::kCode;
+  RangeTest range = RangeTest::kCode;  // which elements pass gradients
 
-  std::int64_t groups() const { return (cols + group - 1) / group; }
+  std::int64_t groups() const { return (cols + group - 1) / group; }  // of a row
 };
 
 // The q range of `bits`-bit two's complement: [-2^(bits-1), 2^(bits-1) - 1], or, when `symmetric`,

@@ -12,9 +12,9 @@ namespace qatlas::kernels {
 // Heads of tokens inside a larger buffer. Element (batch b, position t, head h, i) lies at
 // data + b * batch_stride + t * token_stride + h * head_stride + i; strides in elements.
 struct HeadsView {
-  std::int64_t batch_stride;
-  std::int64_t token_stride;
-  std::int64_t head_stride;
+  std::int64_t batch_stride;  // elements between sequences
+  std::int64_t token_stride;  // elements between tokens
+  std::int64_t head_stride;   // elements between heads
 };
 
 // For tokens `range` of [batch * seq] tokens (token = b * seq + t) and all `heads`:

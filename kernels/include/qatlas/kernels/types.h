@@ -8,14 +8,14 @@ namespace qatlas::kernels {
 
 // A bfloat16 number as its 16 bits: the upper half of the float of the same value.
 struct Bf16 {
-  std::uint16_t bits;
+  std::uint16_t bits;  // the upper half of a float
 };
 
 // A half-open range of rows. Kernels are single-threaded; callers give each thread a range.
 // Buffers are always those of the whole matrix: a kernel offsets them by the range itself.
 struct RowRange {
-  std::int64_t begin;
-  std::int64_t end;
+  std::int64_t begin;  // first row
+  std::int64_t end;    // behind the last
 };
 
 // Reductions over rows (gradients of norm weights, of shared steps) are made in blocks of this many
@@ -23,7 +23,7 @@ struct RowRange {
 // depend on how blocks are spread over threads.
 inline constexpr std::int64_t kRowsPerBlock = 64;
 
-inline constexpr std::int64_t BlocksOf(std::int64_t rows) {
+inline constexpr std::int64_t BlocksOf(std::int64_t rows) {  // blocks that so many rows take
   return (rows + kRowsPerBlock - 1) / kRowsPerBlock;
 }
 

@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "qatlas/abi.h"
+#include "qatlas/options.h"
 
 namespace qatlas::conformance {
 
@@ -40,27 +42,31 @@ inline const char* OutcomeName(Outcome outcome) {
 
 // A measured figure that a check reports beside its outcome.
 struct Figure {
-  std::string name;
-  double value = 0;
-  std::string unit;
+  std::string name;  // what was measured
+  double value = 0;  // in the unit
+  std::string unit;  // "ms", "bits", ...
 };
 
 // What a check found. `input` is the very input of the first failure, or what was being tried when
 // the process died.
 struct Finding {
-  Outcome outcome = Outcome::kPassed;
-  std::string message;
-  std::string input;
-  int failures = 0;
-  std::vector<Figure> figures;
+  Outcome outcome = Outcome::kPassed;  // the worst so far
+  std::string message;  // of the first failure, else warning
+  std::string input;  // that failed; "" where none did
+  int failures = 0;  // how many
+  std::vector<Figure> figures;  // in order of measurement
 };
 
 // What is checked: a component's descriptor, and the library it came from ("" where it is linked
 // into the program that checks). Checks of a library open it themselves: there `component` is null.
 struct Subject {
-  const qatlas_component* component = nullptr;
-  std::string library;
+  const qatlas_component* component = nullptr;  // null in checks of a library
+  std::string library;                          // its file
   std::string libtorch;  // version of the LibTorch that this program has loaded; "" where none
+  // Makes the component and destroys it again (TryFactory<Kind> of create.h).
+  absl::Status (*make)(const qatlas_component& component, const Options& options) = nullptr;
+  // Names of the quantizers that there are, for the rules of schemes; null: not known.
+  const std::vector<std::string>* quantizers = nullptr;
 };
 
 // What a running check talks to. Only the first failure's message and input are kept; later ones
@@ -89,7 +95,13 @@ class Probe {
   void Skip(std::string why) {
     if (finding_.outcome == Outcome::kPassed) Record(Outcome::kSkipped, std::move(why));
   }
+  // Of several under one name the largest is kept.
   void Measured(std::string name, double value, std::string unit) {
+    for (Figure& figure : finding_.figures) {
+      if (figure.name != name) continue;
+      if (value > figure.value) figure.value = value;
+      return;
+    }
     finding_.figures.push_back({std::move(name), value, std::move(unit)});
   }
   bool failed() const { return finding_.outcome == Outcome::kFailed; }
@@ -109,10 +121,10 @@ class Probe {
   Finding finding_;
 };
 
-struct Check {
+struct Check {  // A check of the kit.
   const char* name;   // kebab-case, unique within its kind
   const char* prose;  // one sentence: what must hold
-  void (*run)(const Subject&, Probe&);
+  void (*run)(const Subject&, Probe&);  // performs it
   double seconds = 60;  // time limit, on a slow machine
 };
 

@@ -6,6 +6,7 @@
 #include <exception>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
@@ -35,6 +36,11 @@ OptionTable RequiredOptions(const qatlas_component& component);
 absl::StatusOr<Options> CompleteOptions(const qatlas_component& component,
                                         const OptionTable& given = {});
 
+// The defaults, and for every truth value and every choice that differs from them the defaults with
+// that one changed: what a check of a component's behaviour goes through. Combinations that the
+// declaration refuses are left out.
+std::vector<Options> Variants(const qatlas_component& component);
+
 // "{bits = 4, group = 32}": the options as a person writes them in a recipe.
 inline std::string Text(const Options& options) { return CanonicalText(options.table()); }
 
@@ -54,6 +60,12 @@ absl::StatusOr<std::unique_ptr<Kind>> Create(const qatlas_component& component,
   } catch (...) {
     return absl::InternalError("the factory threw something that is no exception");
   }
+}
+
+// The same for the status alone.
+template <typename Kind>
+absl::Status TryFactory(const qatlas_component& component, const Options& options) {
+  return Create<Kind>(component, options).status();
 }
 
 }  // namespace qatlas::conformance

@@ -2,8 +2,8 @@
 //
 //   #include "my_law.h"
 //   #include "qatlas/conformance/gtest.h"
-//   QATLAS_CONFORMANCE(MyLaw, my::MyLaw)                         // a class linked into the test
-//   QATLAS_CONFORMANCE_PLUGIN(MyPlugin, qatlas::LawForm, PATH)   // a built library, all of it
+//   QATLAS_CONFORMANCE(MyLaw, my::MyLaw);                         // a class linked into the test
+//   QATLAS_CONFORMANCE_PLUGIN(MyPlugin, qatlas::LawForm, PATH);   // a built library, all of it
 //
 // linked with qatlas::conformance (and qatlas::conformance_torch for quantizers and models) and
 // GTest::gtest_main. Every check is a test of its own ("MyLaw/MyLawConformance.Holds/jacobian"),
@@ -32,7 +32,7 @@
 #include "qatlas/conformance/suite.h"
 
 #ifndef QATLAS_TORCH_VERSION
-#define QATLAS_TORCH_VERSION ""
+#define QATLAS_TORCH_VERSION ""  // LibTorch that it was built with
 #endif
 
 namespace qatlas::conformance::testing {
@@ -79,7 +79,8 @@ template <typename T>
 std::vector<Parameter> ParametersOf() {
   static const qatlas_component component = Component<T>();
   std::vector<Parameter> parameters;
-  AddComponent<typename T::Base>({&component, "", QATLAS_TORCH_VERSION}, "", &parameters);
+  AddComponent<typename T::Base>(
+      {&component, "", QATLAS_TORCH_VERSION, TryFactory<typename T::Base>}, "", &parameters);
   return parameters;
 }
 
@@ -96,7 +97,7 @@ std::vector<Parameter> ParametersOf(const std::string& library) {
   for (uint64_t i = 0; i < (*plugin)->component_count; ++i) {
     const qatlas_component& component = (*plugin)->components[i];
     if (component.kind != Kind::kKind) continue;
-    AddComponent<Kind>({&component, library, QATLAS_TORCH_VERSION},
+    AddComponent<Kind>({&component, library, QATLAS_TORCH_VERSION, TryFactory<Kind>},
                        std::string(component.name) + "_", &parameters);
   }
   return parameters;
@@ -127,7 +128,7 @@ inline void TellInputOfCrashes() {
 
 class ConformanceTest : public ::testing::TestWithParam<Parameter> {
  protected:
-  void Run() {
+  void RunCheck() {
     TellInputOfCrashes();
     const char* text = std::getenv("QATLAS_CONFORMANCE_SEED");
     const uint64_t seed = text == nullptr ? 1 : std::strtoull(text, nullptr, 10);
@@ -159,7 +160,7 @@ inline std::string NameOf(const ::testing::TestParamInfo<Parameter>& info) {
 
 #define QATLAS_CONFORMANCE_SUITE_(suite, parameters)                                    \
   class suite##Conformance : public ::qatlas::conformance::testing::ConformanceTest {}; \
-  TEST_P(suite##Conformance, Holds) { Run(); }                                          \
+  TEST_P(suite##Conformance, Holds) { RunCheck(); }                                     \
   INSTANTIATE_TEST_SUITE_P(suite, suite##Conformance, ::testing::ValuesIn(parameters),  \
                            ::qatlas::conformance::testing::NameOf)
 

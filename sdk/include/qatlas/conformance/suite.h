@@ -14,15 +14,20 @@
 
 namespace qatlas::conformance {
 
-// The checks of a component of this kind that this program can run, besides ComponentChecks(). The
-// kit has LawChecks() and SchemeChecks(); a program with LibTorch adds the other two.
-absl::Span<const Check> PlainChecksOfKind(int kind);
+// What a program can do with components of a kind.
+struct Kind {
+  absl::Span<const Check> checks;  // besides ComponentChecks()
+  absl::Status (*make)(const qatlas_component&, const Options&) = nullptr;  // Subject::make
+};
+// Laws and schemes; nothing for the other kinds, which a program with LibTorch adds.
+Kind PlainKind(int kind);
 
 // The program that checks.
 struct Host {
-  absl::Span<const Check> (*checks_of_kind)(int kind) = PlainChecksOfKind;
+  Kind (*kind)(int kind) = PlainKind;
   std::string
       libtorch;  // the version it has loaded; "": plugins that use LibTorch cannot be opened
+  const std::vector<std::string>* quantizers = nullptr;  // Subject::quantizers
 };
 
 // One check of one component, or (kind 0) of a library as a whole.
@@ -40,6 +45,14 @@ struct Case {
 // be opened has the cases of LibraryChecks() alone, the first of which then says why.
 std::vector<Case> ListCases(const std::string& library, const Host& host);
 
+// Leaves the cases whose Id() the regular expression finds (ECMAScript; "" keeps all). Errors: it
+// cannot be read.
+absl::Status Select(const std::string& include, std::vector<Case>* cases);
+
+// Whether a library is linked with LibTorch, read from its file alone. Errors: the file cannot be
+// read, or is no shared library.
+absl::StatusOr<bool> UsesLibTorch(const std::string& library);
+
 struct RunSettings {
   uint64_t seed = 1;
   double seconds = 0;  // time limit of every check; 0: its own
@@ -55,6 +68,9 @@ struct Report {
   double seconds = 0;
   uint64_t seed = 0;
 };
+
+// The report of a case that was not run: its names alone.
+Report Announce(const Case& one);
 
 // Runs a case in a process of its own, in which the library is opened. Never fails: a crash, a
 // time-out, an exit and an exception are outcomes. Needs a single thread (Isolate()).

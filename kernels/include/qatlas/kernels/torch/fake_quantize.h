@@ -108,15 +108,17 @@ inline at::Tensor FakeQuantizeGiven(const at::Tensor& x, const at::Tensor& scale
   return internal::GivenFunction::apply(x, scale, params);
 }
 
-// max|x| / divisor over the whole tensor, [1] float32, without gradient; NaN if x holds one. Times
-// a learned gamma it is a step for FakeQuantizeStep, which makes AbsMax per tensor with clipping.
+// max|x| / divisor over the whole tensor, [1] float32, without gradient; NaN if x holds one, 0 if
+// it holds nothing. Times a learned gamma it is a step for FakeQuantizeStep, which makes AbsMax per
+// tensor with clipping.
 inline at::Tensor AbsMaxUnit(const at::Tensor& x, double divisor) {
   const at::NoGradGuard no_grad;
+  if (x.numel() == 0) return at::zeros({1}, x.options().dtype(at::kFloat));
   auto [low, high] = at::aminmax(x.detach());
   return at::maximum(low.neg(), high).to(at::kFloat).div_(divisor).reshape({1});
 }
 
-struct Encoded {
+struct Encoded {      // Codes with their scales.
   at::Tensor codes;   // int8, shaped like the input
   at::Tensor scales;  // float32: [rows, groups] under AbsMax
 };
