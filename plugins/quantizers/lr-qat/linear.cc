@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace qatlas::lr_qat {
@@ -72,8 +73,8 @@ at::Tensor Build(const FrozenWeight& weight, const at::Tensor& a, const at::Tens
 class LinearFunction : public torch::autograd::Function<LinearFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& a,
-                            const at::Tensor& b, const at::Tensor& scale, const at::Tensor& bias,
-                            const FrozenWeight& weight) {
+                            const at::Tensor& b, const at::Tensor& scale,
+                            const std::optional<at::Tensor>& bias, const FrozenWeight& weight) {
     const at::Tensor built = Build(weight, a, b, scale, x.scalar_type());
     context->save_for_backward({x, a, b, scale, weight.stored});
     context->saved_data["storage"] = static_cast<int64_t>(weight.storage);
@@ -81,7 +82,8 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     context->saved_data["granularity"] = static_cast<int64_t>(weight.format.granularity);
     context->saved_data["group"] = weight.format.group;
     context->saved_data["factor"] = weight.factor;
-    return at::linear(x, built, bias.defined() ? bias.to(x.scalar_type()) : bias);
+    context->saved_data["bias"] = bias.has_value();
+    return at::linear(x, built, bias ? bias->to(x.scalar_type()) : at::Tensor());
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -104,7 +106,9 @@ class LinearFunction : public torch::autograd::Function<LinearFunction> {
     const bool wants_x = context->needs_input_grad(0);
     const bool wants_weight = context->needs_input_grad(1) || context->needs_input_grad(2) ||
                               context->needs_input_grad(3);
-    if (context->needs_input_grad(4)) result[4] = gradient.sum(0).to(at::kFloat);
+    // Without a bias the function has no such input.
+    const bool has_bias = context->saved_data["bias"].toBool();
+    if (has_bias && context->needs_input_grad(4)) result[4] = gradient.sum(0).to(at::kFloat);
 
     at::Tensor built;
     if (wants_x) built = at::empty({rows, weight.in_features}, x.options().requires_grad(false));
@@ -152,7 +156,8 @@ LrQatLinear::LrQatLinear(const Config& config, FrozenWeight weight, at::Tensor s
 }
 
 at::Tensor LrQatLinear::Forward(const at::Tensor& x, const at::Tensor& bias) {
-  return LinearFunction::apply(x, a_, b_, scale_, bias, weight_);
+  const std::optional<at::Tensor> given = bias.defined() ? std::optional(bias) : std::nullopt;
+  return LinearFunction::apply(x, a_, b_, scale_, given, weight_);
 }
 
 at::Tensor LrQatLinear::EffectiveWeight() {
