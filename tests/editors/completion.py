@@ -95,8 +95,9 @@ bindkey '^X' show
     seen = b""
     os.write(master, line.encode() + b"\x18")
     until(b"end-of-list")
-    os.write(master, b"\x15exit\n")
-    child.wait(timeout=60)
+    # Not by a typed `exit`: a shell that leaves waits until its terminal has taken all that it wrote.
+    child.kill()
+    child.wait()
     os.close(master)
     text = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", seen).decode()
     text = text.split("end-of-list")[0]

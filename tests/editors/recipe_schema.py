@@ -98,7 +98,7 @@ mutants = 0
 for path in list(leaves(smoke)):
     if len(path) == 2 and path[0] in free:
         continue
-    if path[:1] == ("scheme",) and path[1] != "written" and len(path) > 3:
+    if path[0] == "scheme" and len(path) > 3 and path[1] != "written":
         continue
 
     def misspell(table, key):
