@@ -182,6 +182,15 @@ absl::StatusOr<Table> Import(const Table& file, const ImportSpec& spec) {
   if (spec.keep_others && problems.empty()) {
     if (absl::Status status = CopyMissingColumns(file, out); !status.ok()) return status;
   }
+  // A loss that the file calls loss need not be mapped. Texts stay behind: other programs mean
+  // other things by "status" or "precision".
+  for (const StandardColumn& column : StandardColumns()) {
+    if (!problems.empty() || column.kind != ColumnKind::kNumber || out.Has(column.name)) continue;
+    if (file.FindNumbers(column.name) == nullptr) continue;
+    if (absl::Status status = AddColumn(file, column.name, column.name, out); !status.ok()) {
+      return status;
+    }
+  }
   for (const auto& [ours, factor] : spec.units) {
     // A column that was not computed would only be reported again.
     if (!problems.empty() && !out.Has(ours)) continue;

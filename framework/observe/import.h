@@ -29,7 +29,8 @@ struct ImportSpec {  // How columns are mapped.
   // `units` has changed ours).
   // Empty: all rows.
   std::string where;
-  // Keeps the file's other columns too, under their own names.
+  // Keeps the file's other columns too, under their own names. Those that have the name of a standard
+  // column of numbers (schema.h) are kept in any case, unless `columns` says what they are.
   bool keep_others = false;
   // Where an item was written, for messages: our column, "units.<column>" or "where" ->
   // "lab.toml:7:14". An item without a place goes by its text alone.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 #include <qatlas/check.h>
 
@@ -201,8 +202,9 @@ std::vector<std::string> OutsideRange(const Law& law, const Point& point) {
     const double edge = above ? range.high : range.low;
     std::string factor;
     if (edge > 0 && value > 0) {
-      factor = absl::StrCat(", ", observe::ShowNumber(above ? value / edge : edge / value),
-                            above ? " times above" : " times below");
+      // Three digits tell how far; the range itself is told in full.
+      factor = absl::StrFormat(", %.3g times %s", above ? value / edge : edge / value,
+                               above ? "above" : "below");
     }
     warnings.push_back(absl::StrCat(law.name, " was fitted on ", name, " ",
                                     observe::ShowNumber(range.low), " to ",

@@ -77,8 +77,8 @@ TEST_F(LoadTest, ColumnsThatAMappingLeavesOutStillTellRunsApart) {
   // Two seeds with the same rounded loss, and one run listed twice; also across files, where a
   // column is a number in one and text in the other.
   LoadSpec spec;
-  spec.files = {Write("s.csv", "params,loss,seed\n1,3.2,0\n1,3.2,1\n1,3.2,1\n"),
-                Write("t.csv", "params,loss,seed\n1,3.2,1\n1,3.2,x\n")};
+  spec.files = {Write("s.csv", "params,loss,trial\n1,3.2,0\n1,3.2,1\n1,3.2,1\n"),
+                Write("t.csv", "params,loss,trial\n1,3.2,1\n1,3.2,x\n")};
   spec.import.columns = {{"N", "params"}, {"loss", "loss"}};
   const auto loaded = Load(spec);
   ASSERT_TRUE(loaded.ok()) << loaded.status();

@@ -142,7 +142,8 @@ TEST_F(PlanVerbs, AnswersFromASumFittedAtOnceAndInStages) {
   ASSERT_EQ(joint.code, 0) << joint.text;
   ASSERT_EQ(stages.code, 0) << stages.text;
   const auto delta = [](const Output& output) {
-    for (const auto& quantity : output.json()["answer"][0]["quantities"]) {
+    const nlohmann::json answer = output.json();
+    for (const nlohmann::json& quantity : answer["answer"][0]["quantities"]) {
       if (quantity["name"] == "delta") return quantity;
     }
     return nlohmann::json();
