@@ -24,7 +24,10 @@ class TernaryWeight final : public qatlas::OperandQuantizer {
     const at::Tensor wide = w.to(at::kFloat);
     // The paper adds a small epsilon to s; a tensor of zeros gives zeros without one. The mean of
     // no elements is NaN, and so is that of a tensor with a NaN or Inf, which stays visible.
-    const at::Tensor s = wide.abs().mean().view({1, 1});
+    // Row by row and in double: large values do not overflow the sum, and s is the same with any
+    // number of threads.
+    const at::Tensor s =
+        wide.abs().mean(-1, /*keepdim=*/false, at::kDouble).mean().to(at::kFloat).view({1, 1});
     const at::Tensor codes = (wide / s).nan_to_num(0, 1, -1).round().clamp(-1, 1).to(at::kChar);
     return qatlas::MakeIntEncoded(kFormat, codes, s, w.scalar_type());
   }
