@@ -43,13 +43,13 @@ struct CompareOptions {                      // How forms are compared.
   // Rows that agree in these columns stay in one fold (seeds of one cell are not independent
   // tests).
   std::vector<std::string> together;
-  bool bootstrap = true;
-  fit::BootstrapOptions resampling;
+  bool bootstrap = true;             // whether every form is refitted to resampled rows
+  fit::BootstrapOptions resampling;  // how, where `bootstrap`
   // Rows that agree in these columns err together, where they make at least kLeastGroups groups: in
   // standard errors of differences and, with draw_groups, in the bootstrap, which then draws whole
   // groups (fit::Resampling::kGroups) in place of what `resampling` says.
   std::vector<std::string> resampled_together;
-  bool draw_groups = true;
+  bool draw_groups = true;  // whether the bootstrap draws whole groups
   // Expanding windows: trained on runs up to a threshold of each, predicting the rest. "compute" is
   // the column flops where the table has it, else 6 N D.
   std::vector<std::string> extrapolated = {"N", "D", "compute"};

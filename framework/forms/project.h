@@ -13,9 +13,9 @@
 
 namespace qatlas::forms {
 
-struct ProjectFile {
-  std::string path;  // in the project's folder
-  std::string text;
+struct ProjectFile {  // A file of a project, not written yet.
+  std::string path;   // in the project's folder
+  std::string text;   // all that it holds
 };
 
 // What a placeholder stands for.

@@ -75,9 +75,9 @@ struct MadeLaw {                         // A law, ready to fit.
   std::shared_ptr<const LawForm> form;   // ready to fit
   std::vector<std::string> assumptions;  // of a formula
   // Those of the request, as fit::ProblemOptions has them.
-  std::map<std::string, double> fixed;
-  std::map<std::string, std::string> tied;
-  std::map<std::string, std::vector<std::string>> per;
+  std::map<std::string, double> fixed;                  // parameters held at a value
+  std::map<std::string, std::string> tied;              // parameters that equal another one
+  std::map<std::string, std::vector<std::string>> per;  // columns with a value per level
 };
 
 // Creates the form, with `start`, `bounds`, `positive` and `units` of the request in its spec.
@@ -89,8 +89,8 @@ absl::StatusOr<MadeLaw> MakeLaw(
     const std::vector<std::string>& columns = {},
     const std::map<std::string, std::pair<double, double>>& ranges = {});
 
-// The request as text that LawFromText makes again, in whatever table: a name or sum where that says
-// all, else a table in one line of TOML. `form`: what was made of it, whose parameters tell a
+// The request as text that LawFromText makes again, in whatever table: a name or sum where that
+// says all, else a table in one line of TOML. `form`: what was made of it, whose parameters tell a
 // formula's symbols apart.
 std::string LawText(const LawRequest& request, const LawForm& form);
 // One law from text as on a command line, or from a table in one line of TOML ("{ use = ... }").

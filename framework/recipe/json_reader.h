@@ -3,10 +3,10 @@
 #define QATLAS_FRAMEWORK_RECIPE_JSON_READER_H_
 
 #include <cstdint>
-#include <limits>
 #include <set>
 #include <string>
 #include <type_traits>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -32,14 +32,11 @@ class JsonReader {
       fits = field->is_boolean();
     } else if constexpr (std::is_same_v<T, double>) {
       fits = field->is_number();
-    } else if constexpr (std::is_unsigned_v<T>) {
-      fits = field->is_number_unsigned() && field->get<uint64_t>() <= std::numeric_limits<T>::max();
     } else if constexpr (std::is_integral_v<T>) {
-      // Unsigned ones are those from 0 on.
-      fits = field->is_number_unsigned()
-                 ? field->get<uint64_t>() <= static_cast<uint64_t>(std::numeric_limits<T>::max())
-                 : field->is_number_integer() &&
-                       field->get<int64_t>() >= std::numeric_limits<T>::min();
+      // Parsed from text those from 0 on are unsigned ones; a program may have put in signed ones.
+      fits = field->is_number_unsigned()  ? std::in_range<T>(field->get<uint64_t>())
+             : field->is_number_integer() ? std::in_range<T>(field->get<int64_t>())
+                                          : false;
     } else {
       static_assert(std::is_same_v<T, std::string>);
       fits = field->is_string();

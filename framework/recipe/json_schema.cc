@@ -140,7 +140,7 @@ class Writer {
       for (const SectionSpec& variant : Schema()) {
         if (variant.name == section.name) variants.push_back(Variant(variant));
       }
-      return AnyOf(std::move(variants));
+      return Described(AnyOf(std::move(variants)), "Where the tokens come from.");
     }
     if (section.open) {
       table = section.name == "scheme" ? SchemeSchema(section) : OpenSchema(section);
@@ -189,7 +189,11 @@ class Writer {
     const auto required = keys.value("required", std::vector<std::string>());
     std::vector<Json> alternatives;
     for (const ComponentDeclaration* component : Components(QATLAS_KIND_MODEL)) {
-      alternatives.push_back(UseSchema(*component, keys["properties"], required));
+      Json model = UseSchema(*component, keys["properties"], required);
+      // Left out, it is the data's.
+      Json& needed = model["required"];
+      needed.erase(std::remove(needed.begin(), needed.end(), "vocabulary"), needed.end());
+      alternatives.push_back(std::move(model));
     }
     if (alternatives.empty()) return keys;
     return AnyOf(std::move(alternatives));
@@ -246,9 +250,14 @@ class Writer {
   Json StartSchema() {
     const Json fraction = Described({{"type", "number"}, {"minimum", 0}, {"maximum", 1}},
                                     "Share of the budget that is trained quantized, at its end.");
+    const Json extra = Described({{"type", "integer"}, {"minimum", 1}},
+                                 "Tokens trained quantized after the budget.");
+    const Json rate = Described({{"type", "number"}, {"exclusiveMinimum", 0}},
+                                "Peak of that training; default: the run's.");
     return OneOrList(
         {{"anyOf",
-          {OneOf({"scratch", "cooldown"}), Closed({{"fraction", fraction}}, {"fraction"})}}},
+          {OneOf({"scratch", "cooldown"}), Closed({{"fraction", fraction}}, {"fraction"}),
+           Closed({{"extra_tokens", extra}, {"learning_rate", rate}}, {"extra_tokens"})}}},
         /*empty=*/false);
   }
 

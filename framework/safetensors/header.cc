@@ -73,7 +73,7 @@ absl::StatusOr<Entry> ReadEntry(const std::string& name, const nlohmann::json& v
   if (!value["shape"].is_array()) return wrong("its shape is not an array");
   for (const nlohmann::json& size : value["shape"]) {
     if (!size.is_number_unsigned() || size.get<uint64_t>() > INT64_MAX) {
-      return wrong("its shape has an entry that is no size");
+      return wrong("its shape has the entry ", size.dump(), ", which is no size");
     }
     entry.shape.push_back(size.get<int64_t>());
   }

@@ -63,7 +63,7 @@ function(qatlas_add_tests folder)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600 ENVIRONMENT "${arg_ENVIRONMENT}")
   else()
     qatlas_use_pch(${name} qatlas_test_pch)
-    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST NO_PRETTY_VALUES
                          PROPERTIES TIMEOUT 300 ENVIRONMENT "${arg_ENVIRONMENT}")
   endif()
 endfunction()

@@ -71,8 +71,7 @@ LISTMAX=10000
 unsetopt beep menu_complete auto_menu always_last_prompt
 setopt auto_list no_list_ambiguous
 PS1='ready> '
-zle -N show && show() { zle list-choices; zle -I; print; print -r -- end-of-list }
-bindkey '^X' show
+bindkey '^G' list-choices
 """
     with open(f"{work}/.zshrc", "w") as file:
         file.write(setup)
@@ -93,13 +92,14 @@ bindkey '^X' show
 
     until(b"ready> ")
     seen = b""
-    os.write(master, line.encode() + b"\x18")
-    until(b"end-of-list")
-    os.write(master, b"\x15exit\n")
-    child.wait(timeout=60)
+    os.write(master, line.encode() + b"\x07")
+    until(b"ready> ")  # drawn again below the list
+    # Not by a typed `exit`: a shell that leaves waits until its terminal has taken all that it wrote.
+    child.kill()
+    child.wait()
     os.close(master)
     text = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", seen).decode()
-    text = text.split("end-of-list")[0]
+    text = text.split("ready> ")[0]
     # The line itself comes first.
     text = text[text.find(line) + len(line.rstrip()):] if line in text else text
     return re.findall(r"[^\s]+", text)

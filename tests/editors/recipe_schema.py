@@ -98,7 +98,7 @@ mutants = 0
 for path in list(leaves(smoke)):
     if len(path) == 2 and path[0] in free:
         continue
-    if path[:1] == ("scheme",) and path[1] != "written" and len(path) > 3:
+    if path[0] == "scheme" and len(path) > 3 and path[1] != "written":
         continue
 
     def misspell(table, key):
@@ -120,7 +120,9 @@ for path, value in [
     (rule + ("bits",), 9), (rule + ("bits",), 1), (rule + ("granularity",), "rows"), (rule + ("use",), "imt"),
     (("training", "schedule"), "wsx"), (("training", "threads"), 0), (("training", "final_fraction"), 1.5),
     (("training", "optimizer"), {"beta1": 1.0}), (("data", "source"), "texts"), (("grid", 0, "seeds"), [-1]),
-    (("grid", 0, "parts"), ["boths"]), (("grid", 0, "qat"), {"fraction": 2}), (("grid", 0, "qat"), "scratsh"),
+    (("grid", 0, "parts"), ["boths"]), (("grid", 0, "qat"), {"fraction": 2}),
+    (("grid", 0, "qat"), {"extra_tokens": 0}), (("grid", 0, "qat"), {"learning_rate": 1e-3}),
+    (("grid", 0, "qat"), "scratsh"),
     (("grid", 0, "options"), {"bitz": [3]}), (("grid", 0, "options"), {"bits": 4}),
     (("fit",), [{"laws": ["chinchila"]}]), (("fit",), [{"laws": [{"use": "chinchilla", "formula": "L = E"}]}]),
     (("fit",), [{"laws": [{"use": "chinchilla", "start": {"E": True}}]}]), (("fit",), [{"laws": []}]),
@@ -133,6 +135,7 @@ for path, value in [
 # What is right in other ways is taken by both.
 for path, value in [
     (rule + ("bits",), 2), (("grid", 0, "seeds"), 3), (("grid", 0, "qat"), ["scratch", {"fraction": 0.5}]),
+    (("grid", 0, "qat"), {"extra_tokens": 65536, "learning_rate": 1e-3}),
     (("fit",), [{"target": "loss", "laws": "L = E + A/N^a"}]),
     (("fit",), [{"target": "loss", "laws": [{"formula": "L = E + A/N^a", "start": {"a": "0.1..1"}, "bounds": {"a": [0, 2]}}]}]),
 ]:

@@ -85,7 +85,7 @@ struct LawParameter {   // What a form declares of a parameter.
 struct LawFigure {
   // Covariates by name; those left out have their `missing` value.
   std::vector<std::pair<std::string, double>> at;
-  double value = 0;
+  double value = 0;      // as it is printed, or a ratio (see `over`)
   double tolerance = 0;  // half a unit of the last digit given
   // Where it is not empty the figure is a ratio: the law at `at` divided by the law here.
   std::vector<std::pair<std::string, double>> over = {};

@@ -117,7 +117,7 @@ class Attached {
   virtual void AfterStep(const StepInfo&) {}
   // Called once after parameters and buffers were restored from a checkpoint.
   virtual absl::Status AfterRestore() { return absl::OkStatus(); }
-  // What the conformance checks hold the instance to. Stating it costs a few lines and finds faults.
+  // What the conformance checks hold the instance to. Stating it costs few lines and finds faults.
   virtual Claims Claimed() const { return {}; }
 };
 
@@ -170,7 +170,7 @@ class LinearOperator : public Attached {
 //                        name says them; plans read them from the manifest, without LibTorch
 inline constexpr char kFreesWeight[] = "frees-weight";
 
-class Quantizer {
+class Quantizer {  // A way to quantize: operands, or linears as a whole.
  public:
   static constexpr int kKind = QATLAS_KIND_QUANTIZER;  // of the descriptor
   using Base = Quantizer;                              // what factories return
