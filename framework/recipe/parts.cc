@@ -156,7 +156,8 @@ absl::StatusOr<std::vector<ResolvedRule>> ApplyPart(const std::vector<ResolvedRu
     QATLAS_CHECK(wanted.has_value(), "a part that was not checked");
     return WithBits(rules, *wanted, catalog);
   }
-  if (QuantizesNothing(result)) {
+  // As it is written a scheme may quantize nothing: the control of a tuning in full precision.
+  if (part != "both" && QuantizesNothing(result)) {
     return absl::InvalidArgumentError("it leaves nothing of the scheme");
   }
   return result;

@@ -15,6 +15,11 @@ function(qatlas_add_plugin kind name)
     PREFIX "" OUTPUT_NAME "${target}" DEFINE_SYMBOL ""
     CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON)
   target_link_libraries(${target} PRIVATE qatlas::sdk)
+  # Nothing but the entry point is exported, whatever static libraries and templates bring along.
+  set(exports "${CMAKE_CURRENT_BINARY_DIR}/${target}.map")
+  file(CONFIGURE OUTPUT "${exports}" CONTENT "{ global: qatlas_plugin; local: *; };\n")
+  target_link_options(${target} PRIVATE "LINKER:--version-script=${exports}")
+  set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS "${exports}")
   if(QATLAS_PLUGIN_OUTPUT_DIRECTORY)
     set_target_properties(${target} PROPERTIES
       LIBRARY_OUTPUT_DIRECTORY "${QATLAS_PLUGIN_OUTPUT_DIRECTORY}")

@@ -42,7 +42,7 @@ TEST(LrQat, TunesARoundedModelAndItsMergedWeightsAreAnOrdinaryModel) {
   };
   // Tuning starts where rounding stopped, sequence by sequence, and mends most of it.
   EXPECT_EQ(results[start]["validation"], results[rounded]["validation"]);
-  EXPECT_GT(loss(rounded), loss(full) + .05);
+  EXPECT_GT(loss(rounded), loss(full) + .02);
   EXPECT_LT(loss(tuned), loss(full) + .5 * (loss(rounded) - loss(full)));
 
   // Exported: integers of two bits, and a merged model that has the very same losses.

@@ -1,11 +1,13 @@
 #include "sdk/conformance/torch/cases.h"
 
 #include <algorithm>
+#include <cmath>
 #include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "qatlas/conformance/create.h"
+#include "qatlas/int_format.h"
 #include "sdk/conformance/torch/threads.h"
 #include "sdk/conformance/torch/variants.h"
 
@@ -84,6 +86,26 @@ std::vector<Place> Places(const qatlas_component& component) {
   return places;
 }
 
+// What a parent segment that rounded to the nearest code leaves of this weight, in the bits and
+// groups of the quantizer that takes it up.
+Encoded ParentOf(const Quantizer& quantizer, const at::Tensor& weight) {
+  const at::NoGradGuard no_grad;
+  IntFormat format;
+  format.bits = static_cast<int>(std::clamp(std::ceil(quantizer.NominalBits()), 2.0, 8.0));
+  format.granularity = quantizer.NominalGroup() > 0 ? Granularity::kGroup : Granularity::kChannel;
+  format.group = quantizer.NominalGroup();
+  format.short_last_group = true;
+  const int64_t rows = weight.size(0), features = weight.size(1);
+  const int64_t group = format.GroupSize(features), groups = format.Groups(features);
+  const at::Tensor wide = weight.to(at::kFloat);
+  const at::Tensor padded = at::constant_pad_nd(wide, {0, groups * group - features});
+  const at::Tensor scales =
+      padded.view({rows, groups, group}).abs().amax(2).div(format.q_max()).clamp_min(1e-8);
+  const at::Tensor steps = scales.repeat_interleave(group, 1).narrow(1, 0, features);
+  const at::Tensor codes = (wide / steps).round().clamp(format.q_min(), format.q_max());
+  return MakeIntEncoded(format, codes.nan_to_num().to(at::kChar), scales, at::kFloat);
+}
+
 }  // namespace
 
 std::string QuantizerCase::Words() const {
@@ -108,6 +130,11 @@ absl::StatusOr<Instance> Attach(const QuantizerCase& one, const at::Tensor& weig
   if (needs.tokens > 0 && !settings.restoring && !weight.is_meta()) {
     statistics = Calibrate(needs, weight.size(1), settings.seed + 17, weight.device());
     context.calibration = &statistics;
+  }
+  if (one.operand == kWeight && !settings.restoring) {
+    context.parent = [&]() -> absl::StatusOr<Encoded> {
+      return ParentOf(*one.quantizer, context.weight);
+    };
   }
   Instance instance;
   if (one.whole) {

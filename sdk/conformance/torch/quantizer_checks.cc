@@ -73,7 +73,7 @@ constexpr Check kChecks[] = {
      "Attaching, values, codes and gradients have the same bits a second time and with another "
      "number "
      "of threads.",
-     CheckDeterministic},
+     CheckDeterministic, 180},
     {"cpu-and-cuda", "CPU and CUDA agree up to rounding, in values and gradients.", CheckDevices,
      120},
     {"restore",

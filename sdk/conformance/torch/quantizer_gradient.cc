@@ -84,7 +84,7 @@ absl::StatusOr<Point> PointOf(const QuantizerCase& one, const Instance& instance
 }
 
 // Gradient of the loss with respect to an entry by the surrogate, and how far elements next to a
-// boundary of the mask may move it.
+// boundary of the mask and rounding may move it.
 struct Slope {
   double value = 0, doubt = 0;
 };
@@ -107,6 +107,11 @@ Slope Surrogate(const QuantizerCase& one, const Point& point, const Smooth& up, 
   slope.value = each.sum().item<double>();
   slope.doubt =
       (weights * (inside - clipped)).abs().masked_fill(point.mask.sure, 0).sum().item<double>();
+  if (one.whole) {
+    // The differences are of values in FP32, each off by some units in its last place.
+    const at::Tensor rounding = point.smooth.unrounded * std::ldexp(1.0, -23) / twice_step;
+    slope.doubt += 4 * (weights * point.smooth.scales * rounding).norm().item<double>();
+  }
   return slope;
 }
 

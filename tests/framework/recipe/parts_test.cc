@@ -75,6 +75,8 @@ TEST(Parts, KeepTheOrderOfOverriding) {
 TEST(Parts, RefuseWhatChangesNothing) {
   const std::vector<ResolvedRule> weights = {Rule("*.*.weight", "int")};
   EXPECT_THAT(Applied(weights, "inputs"), ElementsAre("error: it leaves nothing of the scheme"));
+  // A control in full precision is what its rules say.
+  EXPECT_THAT(Applied({Rule("*", "none")}, "both"), ElementsAre("*=none"));
   EXPECT_THAT(Applied(weights, "fc2-8bit"),
               ElementsAre("error: the scheme quantizes no input of the role 'fc2'"));
   EXPECT_THAT(Applied({Rule("*", "sign")}, "fc2-8bit"),

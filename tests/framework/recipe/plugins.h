@@ -33,12 +33,19 @@ class Plugins {
     const std::string shape = Option("granularity", "string", "group",
                                      "choices = [\"tensor\", \"channel\", \"group\"]\n") +
                               Option("group", "int", "64", "minimum = 1.0\n");
-    Write("int", Component("quantizer", "int", "[\"weight\", \"input\"]") + bits + shape +
+    const std::string divisor =
+        Option("divisor", "string", "chen", "choices = [\"chen\", \"symmetric\", \"half\"]\n");
+    Write("int", Component("quantizer", "int", "[\"weight\", \"input\"]") + bits + shape + divisor +
                      Option("clip", "string", "absmax", "choices = [\"absmax\", \"learned\"]\n"));
     Write("lsq", Component("quantizer", "lsq", "[\"weight\"]") + bits +
                      Option("granularity", "string", "channel",
                             "choices = [\"tensor\", \"channel\", \"group\"]\n") +
                      Option("group", "int", "64", "minimum = 1.0\n"));
+    Write("lr-qat", Component("quantizer", "lr-qat", "[\"weight\", \"linear\"]") + bits +
+                        Option("rank", "int", "32", "minimum = 1.0\n") +
+                        Option("alpha", "float", "32.0", "") + Option("a_lr", "float", "1e-3", "") +
+                        Option("b_lr", "float", "1e-3", "") +
+                        Option("scale_lr", "float", "1e-5", ""));
     Write("sign", Component("quantizer", "sign", "[\"bits:1\", \"granularity:channel\"]"));
     Write("llama",
           Component("model", "llama", "[\"role:qkv\", \"role:o\", \"role:fc1\", \"role:fc2\"]") +

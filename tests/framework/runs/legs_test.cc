@@ -128,7 +128,7 @@ TEST_F(LegsTest, ExtraTokensTuneTheFinishedModel) {
   EXPECT_FALSE(legs[2].trajectory.carry_optimizer);
   EXPECT_EQ(recipe::ScheduleAt(legs[2].trajectory.schedule, 40), 1);
   EXPECT_EQ(recipe::ScheduleAt(legs[2].trajectory.schedule, 45), .75);
-  EXPECT_EQ(RunName(recipe, run), "xs-320-w4-extra80-lr0.25-fresh-s1");
+  EXPECT_EQ(RunName(recipe, run), "xs-320-w4-extra80-lr0.25-fresh-s0");
 }
 
 TEST_F(LegsTest, ASchemeMayStartAfterAnother) {
