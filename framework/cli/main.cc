@@ -6,9 +6,34 @@
 #include <vector>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/str_join.h"
 #include "framework/cli/session.h"
 #include "framework/cli/shell.h"
 #include "framework/plugin/nearest.h"
+
+namespace {
+
+// What is wrong with the subcommand, "" where something else is: CLI11 would only say that one is
+// required.
+std::string NoSubcommand(const CLI::App& app) {
+  const CLI::App* asked = &app;
+  std::string path;
+  while (!asked->get_subcommands().empty()) {
+    asked = asked->get_subcommands().front();
+    path += " " + asked->get_name();
+  }
+  std::vector<std::string> verbs;
+  for (const CLI::App* verb : asked->get_subcommands({})) verbs.push_back(verb->get_name());
+  if (asked->get_require_subcommand_min() == 0 || verbs.empty()) return "";
+  for (const std::string& word : app.remaining(/*recurse=*/true)) {
+    if (word.rfind('-', 0) == 0) continue;
+    return "no subcommand '" + (path.empty() ? word : path.substr(1) + " " + word) + "'" +
+           qatlas::plugin::NearestHint(word, verbs);
+  }
+  return "qatlas" + path + " needs a subcommand: " + absl::StrJoin(verbs, ", ");
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
   using qatlas::cli::Session;
@@ -38,6 +63,7 @@ int main(int argc, char** argv) {
                  "Folder searched for plugins before QATLAS_PLUGIN_PATH and the installed ones "
                  "(repeatable)")
       ->type_name("FOLDER")
+      ->allow_extra_args(false)  // a word after it is a subcommand, even a mistyped one
       ->take_all();
 #ifdef QATLAS_HAS_TRAINING
   app.add_option_function<std::string>(
@@ -81,14 +107,11 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    // CLI11 would only say that a subcommand is required.
-    if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError) &&
-        app.get_subcommands().empty() && app.remaining_size() > 0) {
-      std::vector<std::string> verbs;
-      for (const CLI::App* verb : app.get_subcommands({})) verbs.push_back(verb->get_name());
-      std::fprintf(stderr, "error: no subcommand '%s'%s\n", app.remaining().front().c_str(),
-                   qatlas::plugin::NearestHint(app.remaining().front(), verbs).c_str());
-      return qatlas::cli::kUsage;
+    if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+      if (const std::string said = NoSubcommand(app); !said.empty()) {
+        std::fprintf(stderr, "error: %s\n", said.c_str());
+        return qatlas::cli::kUsage;
+      }
     }
     // Help and version are "errors" of code 0.
     return app.exit(e) == 0 ? qatlas::cli::kDone : qatlas::cli::kUsage;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <set>
 
@@ -352,6 +351,9 @@ std::vector<LawCovariate> GuessCovariates(const FormulaText& text,
                                           const std::vector<std::string>& names) {
   std::set<std::string> positive;
   NeedPositive(text.root, &positive);
+  // Where powers with negative exponents begin: low enough for any unit of a column, and no
+  // power that a law has overflows there.
+  constexpr double kSmallest = 1e-30;
   std::vector<LawCovariate> covariates;
   for (const std::string& name : names) {
     if (name == kQuantized) {
@@ -361,10 +363,8 @@ std::vector<LawCovariate> GuessCovariates(const FormulaText& text,
     LawCovariate covariate;
     covariate.name = name;
     covariate.meaning = absl::StrCat("column ", name);
-    // Below it the logarithm of a group size, which powers are taken of, is negative.
-    covariate.minimum = name == "G"                 ? 1
-                        : positive.count(name) != 0 ? std::numeric_limits<double>::min()
-                                                    : 0;
+    // Below 1 the logarithm of a group size, which powers are taken of, is negative.
+    covariate.minimum = name == "G" ? 1 : positive.count(name) != 0 ? kSmallest : 0;
     covariates.push_back(std::move(covariate));
   }
   return covariates;

@@ -106,8 +106,11 @@ void CheckRecords(CsvCursor& cursor, const std::string& file, const CsvOptions& 
   }
 }
 
+constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 bool NeedsQuotes(absl::string_view text, char separator) {
   if (text.empty()) return false;
+  if (absl::StartsWith(text, kByteOrderMark)) return true;  // a reader would take it off
   if (text.front() == ' ' || text.back() == ' ' || text.front() == '\t' || text.back() == '\t') {
     return true;
   }
@@ -137,7 +140,7 @@ absl::StatusOr<Table> ParseCsv(absl::string_view text, const std::string& file,
   if (absl::StartsWith(text, "\xFE\xFF") || absl::StartsWith(text, "\xFF\xFE")) {
     return absl::InvalidArgumentError(absl::StrCat(file, ": the file is UTF-16; save it as UTF-8"));
   }
-  absl::ConsumePrefix(&text, "\xEF\xBB\xBF");
+  absl::ConsumePrefix(&text, kByteOrderMark);
   CsvCursor first(text, options.separator);
   if (!first.NextRecord()) {
     return absl::InvalidArgumentError(

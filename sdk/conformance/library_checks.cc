@@ -139,6 +139,11 @@ bool IsShared(const std::string& name) {
                            "guard variable for ", "non-virtual thunk to ", "virtual thunk to "}) {
     if (absl::StartsWith(text, what)) text = text.substr(std::string(what).size());
   }
+  // The type of a pointer to functions has no name of its own: its first argument tells whose.
+  if (absl::StartsWith(readable.get(), "typeinfo ")) {
+    const size_t arguments = text.find("(*)(");
+    if (arguments != std::string::npos) text = text.substr(arguments + 4);
+  }
   // A function template begins with its result: the name is what stands before its parentheses.
   for (const char* space :
        {"std::", "__gnu_cxx::", "__cxxabiv1::", "absl::", "at::", "c10::", "torch::", "caffe2::",

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   const LawPoints points(std::vector<std::vector<double>>(spec.covariates.size(), {1.5, 3, 64}));
   std::vector<double> values(3), jacobian(3 * theta.size());
-  law->form->Evaluate(points.Batch(0, 3), theta.data(), values.data(), jacobian.data(), 3);
+  law->form->Evaluate(points.Batch(), theta.data(), values.data(), jacobian.data(), 3);
   forms::FormulaAsCpp(law->text, spec);
   return 0;
 }

@@ -28,7 +28,7 @@ has sdk qatlas-laboratory
 has sdk libabsl-dev
 if [ -n "$libtorch" ]; then
   has training qatlas-laboratory
-  has training libstdc++6
+  has training 'libstdc[+][+]6'
   if grep -iq torch training.depends; then echo "LibTorch lies in no package:"; cat training.depends; exit 1; fi
 fi
 
@@ -38,7 +38,7 @@ dpkg-deb -x made/qatlas-laboratory_*.deb laboratory
 clean=(env -u QATLAS_LIBTORCH -u VIRTUAL_ENV -u CONDA_PREFIX -u LD_LIBRARY_PATH PATH=/usr/bin:/bin)
 "${clean[@]}" laboratory/usr/bin/qatlas plugin info chinchilla >/dev/null
 printf 'N,D,loss\n1e7,1e8,4.1\n1e7,1e9,3.6\n1e7,1e10,3.4\n1e8,1e9,3.1\n1e8,1e10,2.8\n1e9,1e10,2.4\n1e9,1e11,2.2\n' >runs.csv
-"${clean[@]}" laboratory/usr/bin/qatlas fit runs.csv --law chinchilla-tied --bootstraps 0 >/dev/null
+"${clean[@]}" laboratory/usr/bin/qatlas fit runs.csv --target loss --law chinchilla-tied --bootstraps 0 >/dev/null
 if [ -n "$libtorch" ]; then
   said=$("${clean[@]}" laboratory/usr/bin/qatlas doctor || true)
   case "$said" in *"install the package qatlas-training"*) ;; *) echo "$said"; exit 1 ;; esac

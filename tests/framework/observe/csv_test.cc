@@ -112,6 +112,19 @@ TEST(CsvTest, HeaderAloneGivesNoRows) {
   EXPECT_EQ(*table->Kind("run"), ColumnKind::kText);
 }
 
+TEST(CsvTest, AByteOrderMarkOfANameIsKept) {
+  const std::string name =
+      "\xEF\xBB\xBF"
+      "c";
+  Table table;
+  ASSERT_TRUE(table.SetNumbers(name, {1e308}).ok());
+  CsvOptions options;
+  options.numbers = {name};
+  const auto again = ParseCsv(FormatCsv(table), "again.csv", options);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_EQ(again->names(), std::vector<std::string>{name});
+}
+
 TEST(CsvTest, RoundTripIsExact) {
   std::mt19937_64 random(7);
   std::vector<double> numbers;

@@ -1,0 +1,38 @@
+// Words that are no subcommand, and subcommands that are missing.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <utility>
+
+#include "tests/framework/cli/program.h"
+
+namespace qatlas {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::Output;
+using testing::Qatlas;
+
+TEST(Subcommands, WhatIsUnknownIsNamedWithTheNearest) {
+  for (const auto& [words, said] :
+       {std::pair{"ft runs.csv", "no subcommand 'ft'; nearest valid name: 'fit'"},
+        std::pair{"plugin chekc a.so", "no subcommand 'plugin chekc'; nearest valid name: 'check'"},
+        std::pair{"plugin new quantiser mine",
+                  "no subcommand 'plugin new quantiser'; nearest valid name: 'quantizer'"}}) {
+    const Output output = Qatlas(words);
+    EXPECT_EQ(output.code, 2) << output.text;
+    EXPECT_THAT(output.text, HasSubstr(said));
+  }
+}
+
+TEST(Subcommands, WhatIsMissingIsListed) {
+  const Output output = Qatlas("plugin new");
+  EXPECT_EQ(output.code, 2);
+  EXPECT_THAT(output.text, HasSubstr("qatlas plugin new needs a subcommand: quantizer, scheme, "
+                                     "model, law"));
+  // Another argument that is missing is CLI11's to say.
+  EXPECT_THAT(Qatlas("plugin new law").text, HasSubstr("NAME is required"));
+}
+
+}  // namespace
+}  // namespace qatlas
