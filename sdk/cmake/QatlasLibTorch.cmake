@@ -41,7 +41,8 @@ target_include_directories(qatlas_torch SYSTEM INTERFACE
 # --no-as-needed is not wanted: libtorch_cpu alone starts in half the time of the whole; the worker
 # opens libtorch_cuda when a CUDA device is asked for.
 target_link_libraries(qatlas_torch INTERFACE "${_torch}/lib/libtorch_cpu.so" "${_torch}/lib/libc10.so")
-target_link_options(qatlas_torch INTERFACE "-Wl,-rpath,${_torch}/lib" "-Wl,-rpath-link,${_torch}/lib")
+# CMake itself gives what it builds a run path to libraries named by their path, and takes it away on install.
+target_link_options(qatlas_torch INTERFACE "-Wl,-rpath-link,${_torch}/lib")
 # at::parallel_for is a template over OpenMP: without the flag it runs on one thread and says nothing.
 # GCC's libgomp has the same SONAME as the one in LibTorch's folder, so there is one thread pool.
 target_compile_options(qatlas_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
