@@ -116,7 +116,7 @@ def main():
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--tokens", type=int, default=256)
-    parser.add_argument("--tolerance", type=float, default=.03)
+    parser.add_argument("--tolerance", type=float, default=.12)
     arguments = parser.parse_args()
     rows = []
     for size in SIZES:
