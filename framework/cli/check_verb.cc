@@ -30,9 +30,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kKinds[] = {QATLAS_KIND_QUANTIZER, QATLAS_KIND_SCHEME, QATLAS_KIND_MODEL,
-                          QATLAS_KIND_LAW};
-
 struct CheckArguments {
   std::string subject;
   std::string include;

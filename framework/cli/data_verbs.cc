@@ -16,7 +16,7 @@
 namespace qatlas::cli {
 namespace {
 
-struct Arguments {
+struct DataArguments {
   std::string recipe;
   std::vector<std::string> overrides;
   std::string store = "store";
@@ -47,7 +47,7 @@ int Show(const Session& session, const runs::DataFacts& facts) {
   return kDone;
 }
 
-int Verb(Session& session, const Arguments& arguments, bool prepare) {
+int Verb(Session& session, const DataArguments& arguments, bool prepare) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.recipe, arguments.overrides, &code);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
@@ -70,7 +70,7 @@ int Verb(Session& session, const Arguments& arguments, bool prepare) {
 }  // namespace
 
 void AddDataVerbs(CLI::App& app, Session& session) {
-  static Arguments arguments;
+  static DataArguments arguments;
   CLI::App* data = app.add_subcommand("data", "Prepare a recipe's tokens, and say what they are");
   data->require_subcommand(1);
   CLI::App* prepare =

@@ -26,7 +26,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Arguments {
+struct LabArguments {
   std::string table;
   std::vector<std::string> laws;
   std::vector<std::string> mapping;
@@ -37,10 +37,6 @@ struct Arguments {
   std::string store = "store";
   bool path_only = false;
 };
-
-ExitCode CodeOf(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kUnavailable ? kFailed : kBadInput;
-}
 
 void PrintMisfit(const std::string& name, const fit::FitResult& fit) {
   std::printf("%s: %lld rows, R² %s, mean relative error %s, RMSE %s\n", name.c_str(),
@@ -79,7 +75,7 @@ void PrintFit(const std::string& name, const fit::FitResult& fit) {
 
 // What is fitted: the laws of the command line, or the fits of a recipe where it names none.
 absl::StatusOr<std::vector<LabSettings>> FitsAsked(const TableSource& source,
-                                                   Arguments& arguments) {
+                                                   LabArguments& arguments) {
   if (absl::Status status = ReadParameterItems(arguments.parameters, &arguments.settings);
       !status.ok()) {
     return status;
@@ -168,10 +164,10 @@ void Print(const LabResult& result, bool ranking) {
 }
 
 // `fit` and `compare` differ in what they print.
-int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
+int FitOrCompare(Session& session, LabArguments& arguments, bool ranking) {
   arguments.settings.evidence = arguments.settings.evidence && ranking;
   auto source = ReadSource(session, arguments.table, arguments.mapping);
-  if (!source.ok()) return session.Fail(CodeOf(source.status()), source.status());
+  if (!source.ok()) return session.Fail(CodeOfTable(source.status()), source.status());
   auto fits = FitsAsked(*source, arguments);
   if (!fits.ok()) return session.Fail(kUsage, fits.status());
   if (ranking) {
@@ -185,7 +181,7 @@ int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
   for (const LabSettings& settings : *fits) {
     if (settings.stages) {
       auto laws = RunStages(session, source->loaded.table, settings);
-      if (!laws.ok()) return session.Fail(CodeOf(laws.status()), laws.status());
+      if (!laws.ok()) return session.Fail(CodeOfTable(laws.status()), laws.status());
       for (StagedLaw& law : *laws) {
         answers.push_back(ToJson(law));
         staged.push_back(std::move(law));
@@ -197,7 +193,7 @@ int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
     if (!result.ok()) {
       // Rows that were left out may be why.
       if (!session.json) PrintNotes(source->loaded.notes);
-      return session.Fail(CodeOf(result.status()), result.status());
+      return session.Fail(CodeOfTable(result.status()), result.status());
     }
     nlohmann::ordered_json answer = ToJson(*result);
     // What was read, left out and assumed.
@@ -232,10 +228,10 @@ int FitOrCompare(Session& session, Arguments& arguments, bool ranking) {
   return any ? kDone : kBadInput;
 }
 
-int ReportOfTable(Session& session, Arguments& arguments) {
+int ReportOfTable(Session& session, LabArguments& arguments) {
   AnalysisInputs inputs;
   auto source = ReadSource(session, arguments.table, arguments.mapping, arguments.overrides);
-  if (!source.ok()) return session.Fail(CodeOf(source.status()), source.status());
+  if (!source.ok()) return session.Fail(CodeOfTable(source.status()), source.status());
   observe::Table* table = &source->loaded.table;
   inputs.notes = source->loaded.notes;
   inputs.title = fs::path(arguments.table).filename().string();
@@ -251,13 +247,13 @@ int ReportOfTable(Session& session, Arguments& arguments) {
                               ? fs::path(arguments.table).stem().string() + "-report"
                               : arguments.output;
   auto page = Analyze(session, std::move(inputs), folder);
-  if (!page.ok()) return session.Fail(CodeOf(page.status()), page.status());
+  if (!page.ok()) return session.Fail(CodeOfTable(page.status()), page.status());
   if (session.json) return Session::Answer({{"report", page->string()}});
   std::printf("%s\n", page->c_str());
   return kDone;
 }
 
-int ReportOfRecipe(Session& session, Arguments& arguments) {
+int ReportOfRecipe(Session& session, LabArguments& arguments) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.table, arguments.overrides, &code, RecipeUse::kAny);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
@@ -272,10 +268,10 @@ int ReportOfRecipe(Session& session, Arguments& arguments) {
   fs::path page = fs::absolute(study / "report" / "report.html");
   if (!arguments.path_only || !fs::exists(page)) {
     auto inputs = InputsOfStudy(*recipe, study);
-    if (!inputs.ok()) return session.Fail(CodeOf(inputs.status()), inputs.status());
+    if (!inputs.ok()) return session.Fail(CodeOfTable(inputs.status()), inputs.status());
     auto written = Analyze(session, *std::move(inputs),
                            arguments.output.empty() ? study : fs::path(arguments.output));
-    if (!written.ok()) return session.Fail(CodeOf(written.status()), written.status());
+    if (!written.ok()) return session.Fail(CodeOfTable(written.status()), written.status());
     page = *written;
   }
   if (session.json) return Session::Answer({{"report", page.string()}});
@@ -286,7 +282,7 @@ int ReportOfRecipe(Session& session, Arguments& arguments) {
 }  // namespace
 
 void AddLabVerbs(CLI::App& app, Session& session) {
-  static Arguments arguments;
+  static LabArguments arguments;
   CLI::App* fit = app.add_subcommand("fit", "Fit law forms to a table of runs");
   CLI::App* compare =
       app.add_subcommand("compare", "Rank law forms on a table of runs, and say how sure that is");
@@ -310,7 +306,7 @@ void AddLabVerbs(CLI::App& app, Session& session) {
 }
 
 void AddReportVerb(CLI::App& app, Session& session) {
-  static Arguments arguments;
+  static LabArguments arguments;
   CLI::App* report =
       app.add_subcommand("report", "Write the report of a recipe's finished runs, or of a table");
   report->add_option("SOURCE", arguments.table, "A recipe, or a table (.csv, .tsv, .jsonl)")

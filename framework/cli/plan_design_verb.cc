@@ -18,7 +18,7 @@
 namespace qatlas::cli {
 namespace {
 
-struct Arguments : PlanArguments {
+struct DesignArguments : PlanArguments {
   std::vector<std::string> rivals;
   std::string budget, wanted, output;
   std::vector<std::string> wanted_at;
@@ -59,7 +59,7 @@ absl::Status WriteRuns(const std::string& path, const plan::Design& design,
   return observe::WriteCsv(path, table);
 }
 
-int Print(const Session& session, const Arguments& arguments, const plan::Design& design,
+int Print(const Session& session, const DesignArguments& arguments, const plan::Design& design,
           const std::vector<plan::Candidate>& candidates, bool naming,
           const std::vector<std::string>& notes, const nlohmann::json& simulated) {
   if (session.json) {
@@ -115,7 +115,7 @@ int Print(const Session& session, const Arguments& arguments, const plan::Design
   return kDone;
 }
 
-absl::StatusOr<int> Run(Session& session, Arguments& a) {
+absl::StatusOr<int> Run(Session& session, DesignArguments& a) {
   auto laws = ReadPlanLaws(session, a, true);
   if (!laws.ok()) return laws.status();
   auto axes = ReadAxes(a.items);
@@ -216,7 +216,7 @@ absl::StatusOr<int> Run(Session& session, Arguments& a) {
 }  // namespace
 
 void AddDesignVerb(CLI::App& app, Session& session) {
-  static Arguments arguments;
+  static DesignArguments arguments;
   CLI::App* verb = app.add_subcommand(
       "design", "Propose the next runs: those that tell rival laws apart, or make a law surer");
   AddPlanOptions(verb, arguments, "Candidates: N=30M,100M,300M D=1B,10B G=32,64,128");

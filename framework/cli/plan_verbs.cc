@@ -15,7 +15,7 @@
 namespace qatlas::cli {
 namespace {
 
-struct Arguments : PlanArguments {
+struct VerbArguments : PlanArguments {
   std::string flops, loss_target, delta_target, bytes, other_bytes = "0", tokens, ratio;
   double overhead = 0, scale_bits = 16, bits = 0, cost = 0, compare_with = .1, tolerance = .01;
   std::string along;
@@ -39,8 +39,9 @@ absl::StatusOr<plan::Along> ReadAlong(const std::string& text, plan::Along along
 
 // Every law of δ (or law of the loss that knows precision) at every combination of the axes other
 // than N and D.
-absl::StatusOr<std::vector<plan::Choice>> Choices(const PlanLaws& laws, const Arguments& arguments,
-                                                  PlanAxes axes, bool with_full) {
+absl::StatusOr<std::vector<plan::Choice>> Choices(const PlanLaws& laws,
+                                                  const VerbArguments& arguments, PlanAxes axes,
+                                                  bool with_full) {
   axes.numbers.erase("N");
   axes.numbers.erase("D");
   const plan::World world = laws.World();
@@ -89,7 +90,7 @@ absl::StatusOr<std::vector<plan::Choice>> Choices(const PlanLaws& laws, const Ar
 }
 
 absl::StatusOr<plan::Answer> Ask(const std::string& question, const PlanLaws& laws,
-                                 const Arguments& a) {
+                                 const VerbArguments& a) {
   auto axes = ReadAxes(a.items);
   if (!axes.ok()) return axes.status();
   const plan::World world = laws.World();
@@ -168,7 +169,7 @@ absl::StatusOr<plan::Answer> Ask(const std::string& question, const PlanLaws& la
 }  // namespace
 
 void AddPlanVerb(CLI::App& app, Session& session) {
-  static Arguments arguments;
+  static VerbArguments arguments;
   CLI::App* plan = app.add_subcommand(
       "plan", "Answer from laws, with intervals: losses, sizes, bits, group sizes, splits");
   plan->require_subcommand(1);

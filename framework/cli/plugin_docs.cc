@@ -15,13 +15,13 @@
 namespace qatlas::cli {
 namespace {
 
-struct Kind {
+struct Page {
   int kind;
   const char* file;
   const char* title;
   const char* about;
 };
-constexpr Kind kKinds[] = {
+constexpr Page kPages[] = {
     {QATLAS_KIND_QUANTIZER, "quantizers.md", "Quantizers",
      "What a rule of a scheme names in `use`: it turns a linear layer into a quantized one."},
     {QATLAS_KIND_SCHEME, "schemes.md", "Schemes",
@@ -40,7 +40,7 @@ std::string Code(const std::string& text) {
   return text.empty() ? "" : absl::StrCat("`", Cell(text), "`");
 }
 
-std::string Range(const plugin::OptionDeclaration& option) {
+std::string RangeCell(const plugin::OptionDeclaration& option) {
   if (!option.choices.empty()) return Cell(absl::StrJoin(option.choices, ", "));
   std::string text;
   if (option.minimum) absl::StrAppend(&text, "≥ ", observe::FormatNumber(*option.minimum));
@@ -58,7 +58,7 @@ std::string Options(const plugin::ComponentDeclaration& declaration) {
         &text, "| ", Code(option.name), " | ", plugin::OptionTypeName(option.type), " | ",
         !option.default_text ? "required"
                              : Code(option.default_text->empty() ? "\"\"" : *option.default_text),
-        " | ", Range(option), " | ", Cell(option.help), " |\n");
+        " | ", RangeCell(option), " | ", Cell(option.help), " |\n");
   }
   return text;
 }
@@ -132,7 +132,7 @@ absl::StatusOr<std::map<std::string, std::string>> PluginPages(const plugin::Cat
   index = absl::StrCat(kNotice, "# Components\n\nWhat the plugins of this release offer. ",
                        "`qatlas plugin ls` and `qatlas plugin info NAME` say the same of what is "
                        "installed.\n");
-  for (const Kind& kind : kKinds) {
+  for (const Page& kind : kPages) {
     const std::vector<plugin::Component> components = catalog.Components(kind.kind);
     absl::StrAppend(&index, "\n## [", kind.title, "](", kind.file, ")\n\n");
     std::string& page = pages[kind.file];

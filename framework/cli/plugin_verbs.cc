@@ -17,9 +17,6 @@
 namespace qatlas::cli {
 namespace {
 
-constexpr int kKinds[] = {QATLAS_KIND_QUANTIZER, QATLAS_KIND_SCHEME, QATLAS_KIND_MODEL,
-                          QATLAS_KIND_LAW};
-
 nlohmann::json ComponentJson(const plugin::Component& component) {
   const plugin::ComponentDeclaration& declaration = *component.declaration;
   nlohmann::json options = nlohmann::json::array();
@@ -83,7 +80,7 @@ void PrintComponent(const plugin::Component& component) {
   }
 }
 
-int List(Session& session) {
+int ListPlugins(Session& session) {
   auto catalog = session.Catalog();
   if (!catalog.ok()) return session.Fail(kPluginFailure, catalog.status());
   if (session.json) {
@@ -175,7 +172,7 @@ void AddPluginVerbs(CLI::App& app, Session& session) {
   CLI::App* plugin = app.add_subcommand("plugin", "What the installed plugins offer");
   plugin->require_subcommand(1);
   CLI::App* ls = plugin->add_subcommand("ls", "List components, and what was passed over and why");
-  ls->callback([&session] { session.verb = [&session] { return List(session); }; });
+  ls->callback([&session] { session.verb = [&session] { return ListPlugins(session); }; });
   CLI::App* info = plugin->add_subcommand("info", "Options, source and abilities of one component");
   static std::string name;
   info->add_option("NAME", name, "Name of a component, such as 'int' or 'qat-unified'")->required();

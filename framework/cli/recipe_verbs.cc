@@ -20,13 +20,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Arguments {
+struct RecipeArguments {
   std::string name;
   std::string target;
   std::vector<std::string> overrides;
 };
 
-int List(const Session& session) {
+int ListRecipes(const Session& session) {
   nlohmann::json answer = nlohmann::json::array();
   for (const fs::path& file : InstalledRecipes()) {
     if (session.json) {
@@ -39,7 +39,7 @@ int List(const Session& session) {
   return session.json ? Session::Answer(answer) : static_cast<int>(kDone);
 }
 
-int Copy(const Session& session, const Arguments& arguments) {
+int Copy(const Session& session, const RecipeArguments& arguments) {
   auto file = FindRecipe(arguments.name);
   if (!file.ok()) return session.Fail(kBadInput, file.status());
   fs::path target = arguments.target.empty() ? file->filename() : fs::path(arguments.target);
@@ -58,7 +58,7 @@ int Copy(const Session& session, const Arguments& arguments) {
   return kDone;
 }
 
-int Show(Session& session, const Arguments& arguments) {
+int Show(Session& session, const RecipeArguments& arguments) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code, RecipeUse::kAny);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
@@ -66,7 +66,7 @@ int Show(Session& session, const Arguments& arguments) {
   return kDone;
 }
 
-int Validate(Session& session, const Arguments& arguments) {
+int Validate(Session& session, const RecipeArguments& arguments) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code, RecipeUse::kAny);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
@@ -98,7 +98,7 @@ int Validate(Session& session, const Arguments& arguments) {
   return kDone;
 }
 
-int Schema(Session& session, const Arguments& arguments) {
+int Schema(Session& session, const RecipeArguments& arguments) {
   auto catalog = session.Catalog();
   if (!catalog.ok()) return session.Fail(kPluginFailure, catalog.status());
   const std::string text = recipe::JsonSchema(**catalog).dump(2) + "\n";
@@ -115,12 +115,12 @@ int Schema(Session& session, const Arguments& arguments) {
 }  // namespace
 
 void AddRecipeVerbs(CLI::App& app, Session& session) {
-  static Arguments arguments;
+  static RecipeArguments arguments;
   CLI::App* recipe = app.add_subcommand("recipe", "List, copy, show and check recipes");
   recipe->require_subcommand(1);
 
   CLI::App* ls = recipe->add_subcommand("ls", "List the recipes that came with Qatlas");
-  ls->callback([&session] { session.verb = [&session] { return List(session); }; });
+  ls->callback([&session] { session.verb = [&session] { return ListRecipes(session); }; });
 
   CLI::App* cp = recipe->add_subcommand("cp", "Copy a recipe, to change it");
   cp->add_option("RECIPE", arguments.name, "Name of an installed recipe, or a file")->required();

@@ -21,7 +21,7 @@
 namespace qatlas::cli {
 namespace {
 
-struct Arguments {
+struct RunArguments {
   std::string recipe;
   std::vector<std::string> overrides;
   std::string store = "store";
@@ -49,7 +49,7 @@ ExitCode CodeOfPlan(const absl::Status& status) {
   return status.code() == absl::StatusCode::kFailedPrecondition ? kPluginFailure : CodeOf(status);
 }
 
-runs::PlanOptions OptionsOfPlan(const Session& session, const Arguments& arguments, bool keep) {
+runs::PlanOptions OptionsOfPlan(const Session& session, const RunArguments& arguments, bool keep) {
   runs::PlanOptions options;
   options.device = arguments.device;
   options.plugin_path = session.plugin_path;
@@ -58,7 +58,7 @@ runs::PlanOptions OptionsOfPlan(const Session& session, const Arguments& argumen
   return options;
 }
 
-int DryRun(Session& session, const Arguments& arguments, const recipe::ResolvedRecipe& recipe,
+int DryRun(Session& session, const RunArguments& arguments, const recipe::ResolvedRecipe& recipe,
            int jobs) {
   auto plan = runs::MakePlan(recipe, runs::Store(arguments.store),
                              OptionsOfPlan(session, arguments, false));
@@ -68,7 +68,7 @@ int DryRun(Session& session, const Arguments& arguments, const recipe::ResolvedR
   return kDone;
 }
 
-int Run(Session& session, const Arguments& arguments) {
+int Run(Session& session, const RunArguments& arguments) {
   int jobs = 0;
   if (arguments.jobs != "auto" && (!absl::SimpleAtoi(arguments.jobs, &jobs) || jobs < 1)) {
     return session.Fail(
@@ -133,7 +133,7 @@ int Run(Session& session, const Arguments& arguments) {
   return exit_code;
 }
 
-int Status(Session& session, const Arguments& arguments) {
+int Status(Session& session, const RunArguments& arguments) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.recipe, arguments.overrides, &code);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
@@ -152,7 +152,7 @@ int Status(Session& session, const Arguments& arguments) {
 }  // namespace
 
 void AddRunVerbs(CLI::App& app, Session& session) {
-  static Arguments arguments;
+  static RunArguments arguments;
   CLI::App* run = app.add_subcommand(
       "run", "Train a recipe's missing segments, then decompose, fit, compare and report");
   CLI::App* status = app.add_subcommand("status", "Where the runs of a recipe stand right now");

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "framework/plugin/catalog.h"
 #include "nlohmann/json.hpp"
+#include "qatlas/abi.h"
 
 namespace qatlas::cli {
 
@@ -26,6 +27,15 @@ enum ExitCode : int {
   kRunFailure = 5,     // at least one run failed
   kStopped = 75,       // by a signal; the same command goes on
 };
+
+// Of a table that was not read, or of laws that were not fitted to it.
+inline ExitCode CodeOfTable(const absl::Status& status) {
+  return status.code() == absl::StatusCode::kUnavailable ? kFailed : kBadInput;
+}
+
+// Every kind of component, in the order in which they are listed.
+inline constexpr int kKinds[] = {QATLAS_KIND_QUANTIZER, QATLAS_KIND_SCHEME, QATLAS_KIND_MODEL,
+                                 QATLAS_KIND_LAW};
 
 class Session {
  public:

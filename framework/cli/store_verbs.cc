@@ -20,7 +20,7 @@
 namespace qatlas::cli {
 namespace {
 
-struct Arguments {
+struct StoreArguments {
   std::string store = "store";
   std::string recipe;
   std::string run;
@@ -38,7 +38,7 @@ absl::Status CheckStore(const runs::Store& store) {
                                           "; name its folder with --store"));
 }
 
-int List(const Session& session, const Arguments& arguments) {
+int List(const Session& session, const StoreArguments& arguments) {
   const runs::Store store(arguments.store);
   if (absl::Status status = CheckStore(store); !status.ok()) return session.Fail(kFailed, status);
   auto sizes = store.Sizes();
@@ -84,7 +84,7 @@ int List(const Session& session, const Arguments& arguments) {
   return kDone;
 }
 
-int Gc(const Session& session, Arguments& arguments) {
+int Gc(const Session& session, StoreArguments& arguments) {
   const runs::Store store(arguments.store);
   if (absl::Status status = CheckStore(store); !status.ok()) return session.Fail(kFailed, status);
   arguments.gc.finals = !arguments.drop_finals;
@@ -130,7 +130,7 @@ absl::StatusOr<std::string> SegmentOfRun(const runs::Plan& plan, const runs::Sto
                                           absl::StrJoin(near, "\n  ")));
 }
 
-int Export(Session& session, const Arguments& arguments) {
+int Export(Session& session, const StoreArguments& arguments) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.recipe, arguments.overrides, &code);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
@@ -173,7 +173,7 @@ int Export(Session& session, const Arguments& arguments) {
 }  // namespace
 
 void AddStoreVerbs(CLI::App& app, Session& session) {
-  static Arguments arguments;
+  static StoreArguments arguments;
   CLI::App* store = app.add_subcommand("store", "What the store holds, and freeing it");
   store->require_subcommand(1);
   CLI::App* ls =

@@ -22,13 +22,9 @@ struct ProfileArguments {
   std::string output;
 };
 
-ExitCode CodeOf(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kUnavailable ? kFailed : kBadInput;
-}
-
 int ShowProfile(Session& session, const ProfileArguments& arguments) {
   auto source = ReadSource(session, arguments.source, arguments.mapping);
-  if (!source.ok()) return session.Fail(CodeOf(source.status()), source.status());
+  if (!source.ok()) return session.Fail(CodeOfTable(source.status()), source.status());
   const observe::Table& table = source->loaded.table;
   if (!arguments.output.empty()) {
     if (absl::Status status = observe::WriteCsv(arguments.output, table); !status.ok()) {
@@ -95,7 +91,7 @@ int ShowBudgets(Session& session, const OptimaArguments& arguments, const observ
   options.replicates = arguments.options.replicates;
   options.seed = arguments.options.seed;
   auto optima = arguments.isoflop ? fit::IsoFlop(table, options) : fit::Envelope(table, options);
-  if (!optima.ok()) return session.Fail(CodeOf(optima.status()), optima.status());
+  if (!optima.ok()) return session.Fail(CodeOfTable(optima.status()), optima.status());
   const int code = Deliver(session, arguments, fit::BudgetTable(*optima),
                            fit::BudgetToJson(*optima, arguments.isoflop ? "isoflop" : "envelope"));
   if (code != kDone || session.json) return code;
@@ -110,7 +106,7 @@ int ShowOptima(Session& session, OptimaArguments& arguments) {
     return session.Fail(kUsage, absl::InvalidArgumentError("take --isoflop or --envelope"));
   }
   auto source = ReadSource(session, arguments.source, arguments.mapping);
-  if (!source.ok()) return session.Fail(CodeOf(source.status()), source.status());
+  if (!source.ok()) return session.Fail(CodeOfTable(source.status()), source.status());
   const observe::Table& table = source->loaded.table;
   for (const std::string& note : source->loaded.notes) {
     if (!session.json) std::fprintf(stderr, "note: %s\n", note.c_str());
@@ -119,7 +115,7 @@ int ShowOptima(Session& session, OptimaArguments& arguments) {
   fit::OptimaOptions& options = arguments.options;
   options.per = absl::StrSplit(arguments.per, ',', absl::SkipEmpty());
   auto optima = fit::FindOptima(table, options);
-  if (!optima.ok()) return session.Fail(CodeOf(optima.status()), optima.status());
+  if (!optima.ok()) return session.Fail(CodeOfTable(optima.status()), optima.status());
   return Deliver(session, arguments, fit::OptimaTable(*optima, options),
                  fit::OptimaToJson(*optima, options));
 }

@@ -1,4 +1,5 @@
 #include "framework/compare/extrapolation.h"
+#include "framework/fit/stats.h"
 
 #include <algorithm>
 #include <cmath>
@@ -12,7 +13,7 @@
 namespace qatlas::compare {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+using fit::kNan;
 constexpr size_t kMostThresholds = 8;
 
 // Sums of errors that make the figures of a window, a step of the fan, or all.

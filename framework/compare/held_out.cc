@@ -13,7 +13,7 @@
 namespace qatlas::compare {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+using fit::kNan;
 
 // Beyond this condition of the scaled Jacobian a direction is left open.
 constexpr double kWorstCondition = 1e7;

@@ -8,11 +8,12 @@
 
 #include "framework/compare/robustness.h"
 #include "framework/fit/parallel.h"
+#include "framework/fit/stats.h"
 
 namespace qatlas::compare {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+using fit::kNan;
 constexpr double kWork = 5e6;  // rows times forms times runs left out: about a second
 
 // By row of the table.

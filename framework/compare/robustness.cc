@@ -14,7 +14,7 @@
 namespace qatlas::compare {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+using fit::kNan;
 // A density whose best AICc lies further than this above the best is refuted by the residuals.
 constexpr double kPlausible = 10;
 // Rows times forms times resamples: about a second.

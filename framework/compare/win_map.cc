@@ -6,10 +6,12 @@
 #include <map>
 #include <set>
 
+#include "framework/fit/stats.h"
+
 namespace qatlas::compare {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+using fit::kNan;
 constexpr size_t kMostLevels = 5;
 constexpr int64_t kLeastRows = 5;
 

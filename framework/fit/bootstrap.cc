@@ -178,9 +178,7 @@ absl::StatusOr<BootstrapResult> Bootstrap(const FitResult& fit, const BootstrapO
                int64_t begin, int64_t end) mutable {
       for (int64_t i = begin; i < end; ++i) {
         if (!resampler.Draw(i, &buffer, &searcher)) continue;
-        Refit refit = options.fit.local == LocalSearch::kOwn
-                          ? searcher.Run(fit.coordinates)
-                          : searcher.RunNlopt(fit.coordinates, options.fit.local);
+        Refit refit = searcher.Run(fit.coordinates, options.fit.local);
         if (std::isfinite(refit.objective)) found[i] = std::move(refit.coordinates);
       }
     };

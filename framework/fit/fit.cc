@@ -20,10 +20,6 @@ namespace {
 // How often a lower optimum that a profile found is followed.
 constexpr int kMostRestarts = 3;
 
-Refit Search(LocalSearcher* searcher, absl::Span<const double> start, LocalSearch local) {
-  return local == LocalSearch::kOwn ? searcher->Run(start) : searcher->RunNlopt(start, local);
-}
-
 void FillEstimates(FitResult* result) {
   const Problem& problem = *result->problem;
   const LawSpec& spec = problem.form().Spec();
@@ -141,7 +137,7 @@ void Describe(const Refit& found, FitResult* result) {
 Refit FitFrom(const Problem& problem, absl::Span<const double> coordinates,
               const FitOptions& options) {
   LocalSearcher searcher(problem, options);
-  return Search(&searcher, coordinates, options.local);
+  return searcher.Run(coordinates, options.local);
 }
 
 absl::StatusOr<FitResult> Fit(const Problem& given, const FitOptions& options) {

@@ -50,6 +50,10 @@ class LocalSearcher {
   void SetTether(const Tether* tether) { tether_ = tether; }
 
   Refit Run(absl::Span<const double> start);
+  // The search of this kind.
+  Refit Run(absl::Span<const double> start, LocalSearch local) {
+    return local == LocalSearch::kOwn ? Run(start) : RunNlopt(start, local);
+  }
   Refit RunNlopt(absl::Span<const double> start, LocalSearch algorithm);
 
   // Objective at coordinates; infinity where it is not finite.

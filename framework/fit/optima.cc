@@ -7,10 +7,10 @@
 
 #include <absl/strings/str_cat.h>
 
+#include "framework/fit/stats.h"
+
 namespace qatlas::fit {
 namespace {
-
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 std::string TargetName(const OptimaOptions& options) {
   return options.of == "qat_fraction" ? "optimal_fraction" : absl::StrCat("optimal_", options.of);

@@ -14,8 +14,6 @@
 namespace qatlas::fit {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
 struct Run {
   double size, flops, loss, noise;
 };
@@ -122,10 +120,10 @@ void FitLaws(BudgetOptima* result, double level) {
 struct Sample {
   double log_flops, loss;
 };
-using Curve = std::pair<double, std::vector<Sample>>;  // size, samples by ascending FLOPs
+using SizeCurve = std::pair<double, std::vector<Sample>>;  // size, samples by ascending FLOPs
 
 // The loss of a curve at a budget, by lines between its samples; NaN beyond them.
-double At(const Curve& curve, double log_flops) {
+double At(const SizeCurve& curve, double log_flops) {
   const std::vector<Sample>& samples = curve.second;
   if (log_flops < samples.front().log_flops || log_flops > samples.back().log_flops) return kNan;
   size_t above = 1;
@@ -134,17 +132,17 @@ double At(const Curve& curve, double log_flops) {
   return a.loss + (b.loss - a.loss) * (log_flops - a.log_flops) / (b.log_flops - a.log_flops);
 }
 
-std::vector<Curve> MakeCurves(const std::vector<Run>& runs) {
+std::vector<SizeCurve> MakeCurves(const std::vector<Run>& runs) {
   std::map<double, std::map<double, std::pair<double, int>>> grouped;
   for (const Run& run : runs) {
     auto& [sum, count] = grouped[run.size][std::log(run.flops)];
     sum += run.loss;
     ++count;
   }
-  std::vector<Curve> curves;
+  std::vector<SizeCurve> curves;
   for (const auto& [size, points] : grouped) {
     if (points.size() < 2) continue;
-    Curve curve{size, {}};
+    SizeCurve curve{size, {}};
     for (const auto& [log_flops, sum] : points) {
       curve.second.push_back({log_flops, sum.first / sum.second});
     }
@@ -153,13 +151,13 @@ std::vector<Curve> MakeCurves(const std::vector<Run>& runs) {
   return curves;
 }
 
-BudgetOptimum ReadEnvelope(const std::vector<Curve>& curves, double log_flops) {
+BudgetOptimum ReadEnvelope(const std::vector<SizeCurve>& curves, double log_flops) {
   BudgetOptimum optimum;
   optimum.flops = std::exp(log_flops);
   optimum.size = optimum.size_se = optimum.tokens = optimum.loss = kNan;
   optimum.interval = {kNan, kNan};
   std::vector<std::pair<double, double>> there;  // size, loss; sizes may repeat in a resample
-  for (const Curve& curve : curves) {
+  for (const SizeCurve& curve : curves) {
     const double loss = At(curve, log_flops);
     if (!std::isnan(loss) && (there.empty() || there.back().first != curve.first)) {
       there.emplace_back(curve.first, loss);
@@ -270,7 +268,7 @@ absl::StatusOr<BudgetOptima> Envelope(const observe::Table& table, const BudgetO
   BudgetOptima result;
   auto runs = ReadRuns(table, options, &result.notes);
   if (!runs.ok()) return runs.status();
-  const std::vector<Curve> curves = MakeCurves(*runs);
+  const std::vector<SizeCurve> curves = MakeCurves(*runs);
   if (curves.size() < 3) {
     return absl::FailedPreconditionError(absl::StrCat(
         "an envelope needs training curves (at least two losses along D) of three sizes; the table "
@@ -278,7 +276,7 @@ absl::StatusOr<BudgetOptima> Envelope(const observe::Table& table, const BudgetO
         curves.size()));
   }
   double low = std::numeric_limits<double>::infinity(), high = -low;
-  for (const Curve& curve : curves) {
+  for (const SizeCurve& curve : curves) {
     low = std::min(low, curve.second.front().log_flops);
     high = std::max(high, curve.second.back().log_flops);
   }
@@ -286,7 +284,7 @@ absl::StatusOr<BudgetOptima> Envelope(const observe::Table& table, const BudgetO
   for (int i = 0; i < std::max(options.grid, 2); ++i) {
     grid.push_back(low + (high - low) * i / (std::max(options.grid, 2) - 1));
   }
-  const auto read = [&](const std::vector<Curve>& from) {
+  const auto read = [&](const std::vector<SizeCurve>& from) {
     std::vector<BudgetOptimum> optima;
     for (double log_flops : grid) optima.push_back(ReadEnvelope(from, log_flops));
     return optima;
@@ -297,10 +295,10 @@ absl::StatusOr<BudgetOptima> Envelope(const observe::Table& table, const BudgetO
   std::vector<double> exponents;
   for (int replicate = 0; replicate < options.replicates; ++replicate) {
     Random random(options.seed, static_cast<uint64_t>(replicate));
-    std::vector<Curve> drawn;
+    std::vector<SizeCurve> drawn;
     for (size_t i = 0; i < curves.size(); ++i) drawn.push_back(curves[random.Below(curves.size())]);
     std::sort(drawn.begin(), drawn.end(),
-              [](const Curve& a, const Curve& b) { return a.first < b.first; });
+              [](const SizeCurve& a, const SizeCurve& b) { return a.first < b.first; });
     const PowerLaw law = FitPowerLaw(read(drawn), options.level, false);
     if (law.found) exponents.push_back(law.exponent);
   }

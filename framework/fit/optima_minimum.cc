@@ -13,8 +13,6 @@
 namespace qatlas::fit {
 namespace {
 
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
 // A polynomial in u = (x - center) / scale by weighted least squares.
 struct Polynomial {
   int terms = 0;
@@ -210,7 +208,7 @@ double SlopeEnd(const Polynomial& fit, double from, double direction, double t2)
   return kNan;
 }
 
-Interval BootstrapInterval(const Polynomial& fit, const Curve& curve,
+Interval IntervalOfMinimum(const Polynomial& fit, const Curve& curve,
                            const MinimumOptions& options) {
   Interval none{kNan, kNan};
   if (options.replicates < 2) return none;
@@ -310,7 +308,7 @@ Minimum FitMinimum(absl::Span<const double> x, absl::Span<const double> y,
       curve.scale * std::sqrt(scale.variance * fit->SlopeVariance(*u)) / curvature;
   result.interval = {curve.center + curve.scale * left, curve.center + curve.scale * right};
   result.delta = {result.x - t * result.standard_error, result.x + t * result.standard_error};
-  result.bootstrap = BootstrapInterval(*fit, curve, options);
+  result.bootstrap = IntervalOfMinimum(*fit, curve, options);
   result.value = fit->Value(*u);
   result.value_se = std::sqrt(scale.variance * fit->ValueVariance(*u));
   result.points = static_cast<int>(used.size());

@@ -16,10 +16,6 @@ namespace {
 // How many global searches, each with a seed of its own, show whether they agree.
 constexpr int kGlobalSearches = 4;
 
-Refit Search(LocalSearcher* searcher, absl::Span<const double> start, LocalSearch local) {
-  return local == LocalSearch::kOwn ? searcher->Run(start) : searcher->RunNlopt(start, local);
-}
-
 // Start, with the linear coordinates solved where that is wanted.
 std::vector<double> Prepare(const StartGrid& grid, int64_t index, bool closed_form,
                             LocalSearcher* searcher) {
@@ -119,7 +115,7 @@ MultiStart SearchFromGlobal(const Problem& problem, const FitOptions& options) {
     const Refit found = SearchGlobally(problem, options, options.seed + k, &searcher);
     Refit polished = found;
     if (std::isfinite(found.objective)) {
-      polished = Search(&searcher, found.coordinates, options.local);
+      polished = searcher.Run(found.coordinates, options.local);
       if (!(polished.objective <= found.objective)) polished = found;
     }
     result.searches.push_back(std::move(polished));
@@ -173,8 +169,8 @@ MultiStart SearchStarts(const Problem& problem, const FitOptions& options) {
     ParallelFor(end - begin, options.threads, batch < count ? 1 : 4, [&] {
       return [&, searcher = LocalSearcher(problem, options)](int64_t from, int64_t to) mutable {
         for (int64_t k = begin + from; k < begin + to; ++k) {
-          result.searches[k] = Search(
-              &searcher, Prepare(grid, chosen[k], options.closed_form, &searcher), options.local);
+          result.searches[k] =
+              searcher.Run(Prepare(grid, chosen[k], options.closed_form, &searcher), options.local);
         }
       };
     });

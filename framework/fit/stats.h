@@ -3,11 +3,15 @@
 #define QATLAS_FRAMEWORK_FIT_STATS_H_
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include <absl/types/span.h>
 
 namespace qatlas::fit {
+
+// A number that is not known.
+inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // Quantile of Student's t for probability p in (0, 1); degrees > 0.
 double StudentQuantile(double p, double degrees);

@@ -19,7 +19,6 @@ namespace qatlas::fit {
 namespace {
 
 constexpr double kLongestProfiles = 20;  // seconds
-constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 // The Jacobian of the residuals by the coordinates off their bounds, times the roots of the
 // weights: columns of unit length, and the lengths they had.

@@ -12,7 +12,7 @@ namespace qatlas::forms {
 namespace {
 
 using Op = FormulaGraph::Op;
-using Node = FormulaGraph::Node;
+using GraphNode = FormulaGraph::Node;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ std::vector<int> FormulaGraph::Derivatives(int root, int count) {
     const auto last = std::prev(adjoints.end());
     const auto [id, adjoint] = *last;
     adjoints.erase(last);
-    const Node n = nodes_[id];
+    const GraphNode n = nodes_[id];
     switch (n.op) {
       case Op::kConstant:
       case Op::kCovariate:

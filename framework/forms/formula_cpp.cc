@@ -20,7 +20,7 @@ enum Strength { kSum, kProduct, kUnary, kAtom };
 // What its type is: a double, a Covariate, or a Dual.
 enum class Type { kDouble, kCovariate, kDual };
 
-struct Code {
+struct Fragment {
   std::string text;
   Strength strength = kAtom;
   Type type = Type::kDouble;
@@ -33,7 +33,7 @@ class Writer {
  public:
   explicit Writer(const LawSpec& spec) : spec_(spec) {}
 
-  Code Write(const FormulaNode& node) {
+  Fragment Write(const FormulaNode& node) {
     if (const auto number = Number(node)) return Literal(*number);
     switch (node.kind) {
       case Kind::kSymbol:
@@ -48,7 +48,7 @@ class Writer {
       case Kind::kDivide:
         return Divide(node);
       case Kind::kNegate: {
-        const Code x = Write(node.operands[0]);
+        const Fragment x = Write(node.operands[0]);
         return {absl::StrCat("-", x.At(kAtom)), kUnary, Arithmetic(x.type, x.type)};
       }
       case Kind::kPower:
@@ -58,20 +58,20 @@ class Writer {
       case Kind::kTanh:
         return Call("Tanh", Write(node.operands[0]));
       case Kind::kSqrt: {
-        const Code x = Write(node.operands[0]);
-        return x.type == Type::kDual ? Code{absl::StrCat("Sqrt(", x.text, ")"), kAtom, x.type}
-                                     : Code{absl::StrCat("std::sqrt(double(", x.text, "))")};
+        const Fragment x = Write(node.operands[0]);
+        return x.type == Type::kDual ? Fragment{absl::StrCat("Sqrt(", x.text, ")"), kAtom, x.type}
+                                     : Fragment{absl::StrCat("std::sqrt(double(", x.text, "))")};
       }
       case Kind::kLog:
       case Kind::kLog2: {
-        const Code x = Write(node.operands[0]);
+        const Fragment x = Write(node.operands[0]);
         const bool two = node.kind == Kind::kLog2;
         if (x.type == Type::kCovariate) {
           // log2 of a covariate may be raised to a power in turn.
           return {absl::StrCat(two ? "Log2(" : "Log(", x.text, ")"), kAtom,
                   two ? Type::kCovariate : Type::kDouble};
         }
-        Code log = Call("Log", x);
+        Fragment log = Call("Log", x);
         if (!two) return log;
         return {absl::StrCat("qatlas::vector_math::kInverseLn2 * ", log.text), kProduct, log.type};
       }
@@ -122,42 +122,42 @@ class Writer {
         return std::nullopt;
     }
   }
-  static Code Literal(double number) {
+  static Fragment Literal(double number) {
     return {CppNumber(number), number < 0 ? kUnary : kAtom, Type::kDouble};
   }
 
   // Functions that numbers and Duals have alike; numbers' stand in vector_math.
-  static Code Call(const char* function, const Code& x) {
+  static Fragment Call(const char* function, const Fragment& x) {
     const bool dual = x.type == Type::kDual;
     return {absl::StrCat(dual ? "" : "qatlas::vector_math::", function, "(", x.text, ")"), kAtom,
             dual ? Type::kDual : Type::kDouble};
   }
 
-  Code Binary(const FormulaNode& node, const char* sign, Strength own, Strength right) {
-    const Code a = Write(node.operands[0]);
-    const Code b = Write(node.operands[1]);
+  Fragment Binary(const FormulaNode& node, const char* sign, Strength own, Strength right) {
+    const Fragment a = Write(node.operands[0]);
+    const Fragment b = Write(node.operands[1]);
     return {absl::StrCat(a.At(own), sign, b.At(right)), own, Arithmetic(a.type, b.type)};
   }
 
-  Code Divide(const FormulaNode& node) {
+  Fragment Divide(const FormulaNode& node) {
     const FormulaNode& below = node.operands[1];
-    const Code a = Write(node.operands[0]);
+    const Fragment a = Write(node.operands[0]);
     if (below.kind == Kind::kPower && !Number(below.operands[1])) {
       // x / y^a as x * y^-a, which saves a division.
-      const Code power =
+      const Fragment power =
           Power(Write(below.operands[0]), below.operands[0], below.operands[1], true);
       return {absl::StrCat(a.At(kProduct), " * ", power.At(kUnary)), kProduct,
               Arithmetic(a.type, power.type)};
     }
-    const Code b = Write(below);
+    const Fragment b = Write(below);
     return {absl::StrCat(a.At(kProduct), " / ", b.At(kUnary)), kProduct,
             Arithmetic(a.type, b.type)};
   }
 
-  Code Power(const Code& base, const FormulaNode& base_node, const FormulaNode& exponent,
-             bool inverse) {
+  Fragment Power(const Fragment& base, const FormulaNode& base_node, const FormulaNode& exponent,
+                 bool inverse) {
     if (const auto number = Number(exponent)) return ConstantPower(base, *number);
-    Code e = Write(exponent);
+    Fragment e = Write(exponent);
     if (inverse) e = {absl::StrCat("-", e.At(kAtom)), kUnary, Arithmetic(e.type, e.type)};
     if (const auto number = Number(base_node)) {
       return Call("Exp", {absl::StrCat(CppNumber(std::log(*number)), " * ", e.At(kUnary)), kProduct,
@@ -169,12 +169,12 @@ class Writer {
     return {absl::StrCat("Pow(", Base(base), ", ", above, ")"), kAtom,
             Arithmetic(base.type, e.type)};
   }
-  static std::string Base(const Code& base) {
+  static std::string Base(const Fragment& base) {
     return base.type == Type::kDouble
                ? absl::StrCat("qatlas::formula::Covariate::Of(", base.text, ")")
                : base.text;
   }
-  static Code ConstantPower(const Code& base, double n) {
+  static Fragment ConstantPower(const Fragment& base, double n) {
     constexpr int kMostFactors = 8;
     const Type type = Arithmetic(base.type, base.type);
     if (n == std::floor(n) && std::abs(n) <= kMostFactors) {
@@ -185,7 +185,7 @@ class Writer {
       }
       const Strength strength = std::abs(n) == 1 ? kAtom : kProduct;
       if (n > 0) return {product, strength, n == 1 ? base.type : type};
-      return {absl::StrCat("1.0 / ", Code{product, strength, type}.At(kAtom)), kProduct, type};
+      return {absl::StrCat("1.0 / ", Fragment{product, strength, type}.At(kAtom)), kProduct, type};
     }
     return {absl::StrCat("Pow(", Base(base), ", ", CppNumber(n), ")"), kAtom, type};
   }

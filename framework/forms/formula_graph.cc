@@ -9,14 +9,14 @@ namespace qatlas::forms {
 namespace {
 
 using Op = FormulaGraph::Op;
-using Node = FormulaGraph::Node;
+using GraphNode = FormulaGraph::Node;
 
 // x^n of a whole n up to this is a product.
 constexpr int kMostFactors = 8;
 
 }  // namespace
 
-int FormulaGraph::Intern(Node node) {
+int FormulaGraph::Intern(GraphNode node) {
   Key key(node.op, node.value, node.index, node.operands, node.coefficients);
   const auto [at, added] = index_.emplace(std::move(key), size());
   if (added) {
@@ -26,13 +26,13 @@ int FormulaGraph::Intern(Node node) {
   return at->second;
 }
 
-void FormulaGraph::Derive(Node* n) const {
+void FormulaGraph::Derive(GraphNode* n) const {
   bool all_positive = true;
   bool all_not_negative = true;
   bool any_unbounded = false;
   n->scalar = true;
   for (int id : n->operands) {
-    const Node& operand = nodes_[id];
+    const GraphNode& operand = nodes_[id];
     n->scalar = n->scalar && operand.scalar;
     n->parameters |= operand.parameters;
     all_positive = all_positive && operand.positive;
@@ -63,7 +63,7 @@ void FormulaGraph::Derive(Node* n) const {
       n->scalar = false;
       bool any_positive = nodes_[n->operands[0]].positive;
       for (size_t i = 0; i < n->coefficients.size(); ++i) {
-        const Node& coefficient = nodes_[n->coefficients[i]];
+        const GraphNode& coefficient = nodes_[n->coefficients[i]];
         n->parameters |= coefficient.parameters;
         all_not_negative = all_not_negative && coefficient.not_negative;
         any_positive =
@@ -102,37 +102,37 @@ void FormulaGraph::Derive(Node* n) const {
 }
 
 int FormulaGraph::Constant(double value) {
-  Node node;
+  GraphNode node;
   node.value = value == 0 ? 0 : value;  // one zero
   return Intern(std::move(node));
 }
 int FormulaGraph::Parameter(int index) {
-  Node node;
+  GraphNode node;
   node.op = Op::kParameter;
   node.index = index;
   return Intern(std::move(node));
 }
 int FormulaGraph::Covariate(int index) {
-  Node node;
+  GraphNode node;
   node.op = Op::kCovariate;
   node.index = index;
   return Intern(std::move(node));
 }
 int FormulaGraph::LogCovariate(int index) {
-  Node node;
+  GraphNode node;
   node.op = Op::kLogCovariate;
   node.index = index;
   return Intern(std::move(node));
 }
 int FormulaGraph::Unary(Op op, int a) {
-  Node node;
+  GraphNode node;
   node.op = op;
   node.operands = {a};
   return Intern(std::move(node));
 }
 
 void FormulaGraph::AddTerms(int x, int* offset, Terms* terms) const {
-  const Node& n = nodes_[x];
+  const GraphNode& n = nodes_[x];
   QATLAS_CHECK(!n.scalar, "terms of a scalar");
   *offset = n.operands[0];
   for (size_t i = 0; i < n.coefficients.size(); ++i) {
@@ -153,7 +153,7 @@ int FormulaGraph::MakeSum(int offset, Terms terms) {
   }
   const int zero = Constant(0);
   const int one = Constant(1);
-  Node node;
+  GraphNode node;
   node.op = Op::kSum;
   node.operands = {offset};
   for (const auto& [coefficient, operand] : merged) {
@@ -170,13 +170,13 @@ int FormulaGraph::MakeSum(int offset, Terms terms) {
 
 int FormulaGraph::Add(int a, int b) {
   if (a > b) std::swap(a, b);
-  const Node x = nodes_[a];
-  const Node y = nodes_[b];
+  const GraphNode x = nodes_[a];
+  const GraphNode y = nodes_[b];
   if (x.scalar && y.scalar) {
     if (x.op == Op::kConstant && y.op == Op::kConstant) return Constant(x.value + y.value);
     if (x.op == Op::kConstant && x.value == 0) return b;
     if (y.op == Op::kConstant && y.value == 0) return a;
-    Node node;
+    GraphNode node;
     node.op = Op::kAdd;
     node.operands = {a, b};
     return Intern(std::move(node));
@@ -184,7 +184,7 @@ int FormulaGraph::Add(int a, int b) {
   int offset = Constant(0);
   Terms terms;
   for (int id : {a, b}) {
-    const Node& n = nodes_[id];
+    const GraphNode& n = nodes_[id];
     if (n.scalar) {
       offset = Add(offset, id);
     } else if (n.op == Op::kSum) {
@@ -201,7 +201,7 @@ int FormulaGraph::Add(int a, int b) {
 std::pair<int, int> FormulaGraph::Split(int x) {
   const int zero = Constant(0);
   const int one = Constant(1);
-  const Node& n = nodes_[x];
+  const GraphNode& n = nodes_[x];
   if (n.op == Op::kSum && n.coefficients.size() == 1 && n.operands[0] == zero) {
     return {n.coefficients[0], n.operands[1]};
   }
@@ -212,8 +212,8 @@ int FormulaGraph::Multiply(int a, int b) {
   if (a > b) std::swap(a, b);
   if (!nodes_[a].scalar && nodes_[b].scalar) std::swap(a, b);
   if (nodes_[b].op == Op::kConstant) std::swap(a, b);
-  const Node x = nodes_[a];
-  const Node y = nodes_[b];
+  const GraphNode x = nodes_[a];
+  const GraphNode y = nodes_[b];
   if (x.op == Op::kConstant && x.value == 1) return b;
   if (x.op == Op::kConstant && x.value == 0) return a;
   if (x.scalar && y.scalar) {
@@ -228,7 +228,7 @@ int FormulaGraph::Multiply(int a, int b) {
     if (x.op == Op::kMultiply && nodes_[x.operands[0]].op == Op::kConstant) {
       return Multiply(x.operands[0], Multiply(x.operands[1], b));
     }
-    Node node;
+    GraphNode node;
     node.op = Op::kMultiply;
     node.operands = {a, b};
     return Intern(std::move(node));
@@ -250,7 +250,7 @@ int FormulaGraph::Multiply(int a, int b) {
   for (int id : {a, b}) {
     const auto [own, unit] = Split(id);
     coefficient = Multiply(coefficient, own);
-    const Node n = nodes_[unit];
+    const GraphNode n = nodes_[unit];
     const std::vector<int> parts = n.op == Op::kProduct ? n.operands : std::vector<int>{unit};
     for (int part : parts) {
       if (nodes_[part].op == Op::kExp) {
@@ -281,14 +281,14 @@ int FormulaGraph::Multiply(int a, int b) {
   if (factors.empty()) return coefficient;
   std::sort(factors.begin(), factors.end());
   if (factors.size() == 1) return Multiply(coefficient, factors[0]);
-  Node node;
+  GraphNode node;
   node.op = Op::kProduct;
   node.operands = std::move(factors);
   return Multiply(coefficient, Intern(std::move(node)));
 }
 
 int FormulaGraph::Inverse(int a) {
-  const Node x = nodes_[a];
+  const GraphNode x = nodes_[a];
   if (x.op == Op::kConstant) return Constant(1 / x.value);
   if (x.op == Op::kInverse) return x.operands[0];
   if (x.op == Op::kExp) return Exp(Negate(x.operands[0]));
@@ -310,8 +310,8 @@ int FormulaGraph::Inverse(int a) {
 }
 
 int FormulaGraph::Power(int base, int exponent) {
-  const Node b = nodes_[base];
-  const Node e = nodes_[exponent];
+  const GraphNode b = nodes_[base];
+  const GraphNode e = nodes_[exponent];
   if (e.op == Op::kConstant) {
     if (b.op == Op::kConstant) return Constant(std::pow(b.value, e.value));
     const double n = e.value;
@@ -328,7 +328,7 @@ int FormulaGraph::Power(int base, int exponent) {
 }
 
 int FormulaGraph::Exp(int a) {
-  const Node& x = nodes_[a];
+  const GraphNode& x = nodes_[a];
   if (x.op == Op::kConstant) return Constant(std::exp(x.value));
   if (x.op == Op::kLog) return x.operands[0];
   if (x.op == Op::kLogCovariate) return Covariate(x.index);
@@ -336,7 +336,7 @@ int FormulaGraph::Exp(int a) {
 }
 
 int FormulaGraph::Log(int a) {
-  const Node x = nodes_[a];
+  const GraphNode x = nodes_[a];
   if (x.op == Op::kConstant && x.value > 0) return Constant(std::log(x.value));
   if (x.op == Op::kExp) return x.operands[0];
   if (x.op == Op::kCovariate) return LogCovariate(x.index);
@@ -354,7 +354,7 @@ int FormulaGraph::Log(int a) {
 }
 
 int FormulaGraph::Sqrt(int a) {
-  const Node x = nodes_[a];
+  const GraphNode x = nodes_[a];
   if (x.op == Op::kConstant) return Constant(std::sqrt(x.value));
   if (x.op == Op::kExp) return Exp(Multiply(Constant(.5), x.operands[0]));
   return Unary(Op::kSqrt, a);

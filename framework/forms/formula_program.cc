@@ -12,7 +12,7 @@ namespace qatlas::forms {
 
 using Code = FormulaInstruction::Code;
 using Op = FormulaGraph::Op;
-using Node = FormulaGraph::Node;
+using GraphNode = FormulaGraph::Node;
 
 // Points that one pass of an instruction covers: a handful of columns of them fits the first-level
 // cache, and choosing the instruction costs little beside them.
@@ -67,7 +67,7 @@ class FormulaCompiler {
     return static_cast<int>(program_.scalars_.size()) - 1;
   }
   int ScalarOf(int id) {
-    const Node& n = graph_.node(id);
+    const GraphNode& n = graph_.node(id);
     if (n.op == Op::kConstant) return Constant(n.value);
     const auto known = scalar_.find(id);
     if (known != scalar_.end()) return known->second;
@@ -89,7 +89,7 @@ class FormulaCompiler {
 
   // The column that holds a node's values; computes them the first time.
   int ColumnOf(int id) {
-    const Node& n = graph_.node(id);
+    const GraphNode& n = graph_.node(id);
     QATLAS_CHECK(!n.scalar, "a column of a scalar");
     if (n.op == Op::kCovariate) return n.index;
     if (n.op == Op::kLogCovariate) return program_.covariates_ + n.index;
@@ -125,11 +125,11 @@ class FormulaCompiler {
 
   // A product that nothing else needs is multiplied out within the sum.
   bool Fused(int operand) const {
-    const Node& n = graph_.node(operand);
+    const GraphNode& n = graph_.node(operand);
     return n.op == Op::kProduct && n.operands.size() <= 3 && uses_.at(operand) == 1;
   }
 
-  int ComputeSum(int id, const Node& n) {
+  int ComputeSum(int id, const GraphNode& n) {
     std::vector<std::pair<int, int>> terms;  // scalar, column
     struct Fusion {
       int scalar;
@@ -172,7 +172,7 @@ class FormulaCompiler {
     return out;
   }
 
-  int ComputeProduct(int id, const Node& n) {
+  int ComputeProduct(int id, const GraphNode& n) {
     std::vector<int> columns;
     for (int factor : n.operands) columns.push_back(ColumnOf(factor));
     const int out = Place(id);
@@ -186,8 +186,8 @@ class FormulaCompiler {
     return out;
   }
 
-  int ComputeExp(int id, const Node& n) {
-    const Node& u = graph_.node(n.operands[0]);
+  int ComputeExp(int id, const GraphNode& n) {
+    const GraphNode& u = graph_.node(n.operands[0]);
     std::vector<int> columns;
     std::vector<int> scalars;
     bool fused = u.op == Op::kSum && u.coefficients.size() <= 3;

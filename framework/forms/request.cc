@@ -18,28 +18,27 @@ namespace qatlas::forms {
 namespace {
 
 using plugin::Node;
-using Type = Node::Type;
 
 bool Number(const Node& node, double* value) {
-  if (node.Is(Type::kInt)) *value = static_cast<double>(node.integer);
-  if (node.Is(Type::kFloat)) *value = node.number;
-  return (node.Is(Type::kInt) || node.Is(Type::kFloat)) && !std::isnan(*value);
+  if (node.Is(Node::Type::kInt)) *value = static_cast<double>(node.integer);
+  if (node.Is(Node::Type::kFloat)) *value = node.number;
+  return (node.Is(Node::Type::kInt) || node.Is(Node::Type::kFloat)) && !std::isnan(*value);
 }
 
 // A list of texts, or one text; false where it is neither.
 bool Texts(const Node& node, std::vector<std::string>* texts) {
-  if (node.Is(Type::kString)) texts->push_back(node.text);
-  if (!node.Is(Type::kArray)) return node.Is(Type::kString);
+  if (node.Is(Node::Type::kString)) texts->push_back(node.text);
+  if (!node.Is(Node::Type::kArray)) return node.Is(Node::Type::kString);
   for (const Node& one : node.array) {
-    if (!one.Is(Type::kString)) return false;
+    if (!one.Is(Node::Type::kString)) return false;
     texts->push_back(one.text);
   }
   return true;
 }
 
 std::string Shown(const Node& node) {
-  return node.Is(Type::kTable) || node.Is(Type::kArray) ? plugin::TypeName(node.type)
-                                                        : ToToml(node);
+  return node.Is(Node::Type::kTable) || node.Is(Node::Type::kArray) ? plugin::TypeName(node.type)
+                                                                    : ToToml(node);
 }
 
 class Reader {
@@ -49,9 +48,9 @@ class Reader {
 
   LawRequest Read(const Node& node) {
     const size_t before = problems_.size();
-    if (node.Is(Type::kString)) {
+    if (node.Is(Node::Type::kString)) {
       ReadText(node);
-    } else if (node.Is(Type::kTable)) {
+    } else if (node.Is(Node::Type::kTable)) {
       ReadTable(node);
     } else {
       problems_.Add(node.where, absl::StrCat("a law must be text or a table, not ", Shown(node)));
@@ -134,7 +133,8 @@ class Reader {
   const Node* Text(const Node& table, const char* key) {
     const Node* node = table.Find(key);
     if (node == nullptr) return nullptr;
-    if (node->Is(Type::kString) && !absl::StripAsciiWhitespace(node->text).empty()) return node;
+    if (node->Is(Node::Type::kString) && !absl::StripAsciiWhitespace(node->text).empty())
+      return node;
     problems_.Add(node->where, absl::StrCat("'", key, "' must be text, not ", Shown(*node)));
     wrong_text_ = true;
     return nullptr;
@@ -143,7 +143,7 @@ class Reader {
   void ReadOptions(const Node& table) {
     const Node* options = table.Find("options");
     if (options == nullptr) return;
-    if (!options->Is(Type::kTable)) {
+    if (!options->Is(Node::Type::kTable)) {
       problems_.Add(options->where,
                     absl::StrCat("'options' must be a table, not ", Shown(*options)));
       return;
@@ -163,7 +163,7 @@ class Reader {
   void Each(const Node& table, const char* key, const char* wanted, Function&& read) {
     const Node* node = table.Find(key);
     if (node == nullptr) return;
-    if (!node->Is(Type::kTable)) {
+    if (!node->Is(Node::Type::kTable)) {
       problems_.Add(node->where,
                     absl::StrCat("'", key, "' must be a table by parameter, not ", Shown(*node)));
       return;
@@ -182,8 +182,8 @@ class Reader {
     });
     Each(table, "tied", "the name of a parameter", [&](const std::string& name, const Node& value) {
       request_.tied[name] = value.text;
-      if (value.Is(Type::kString)) Named("tied", value.text, value.where);
-      return value.Is(Type::kString);
+      if (value.Is(Node::Type::kString)) Named("tied", value.text, value.where);
+      return value.Is(Node::Type::kString);
     });
     Each(table, "per", "a list of columns", [&](const std::string& name, const Node& value) {
       return Texts(value, &request_.per[name]);
@@ -196,12 +196,12 @@ class Reader {
          });
     Each(table, "bounds", "[low, high]", [&](const std::string& name, const Node& value) {
       auto& [low, high] = request_.bounds[name];
-      return value.Is(Type::kArray) && value.array.size() == 2 && Number(value.array[0], &low) &&
-             Number(value.array[1], &high) && low < high;
+      return value.Is(Node::Type::kArray) && value.array.size() == 2 &&
+             Number(value.array[0], &low) && Number(value.array[1], &high) && low < high;
     });
     Each(table, "units", "text", [&](const std::string& name, const Node& value) {
       request_.units[name] = value.text;
-      return value.Is(Type::kString);
+      return value.Is(Node::Type::kString);
     });
     for (const auto& [key, list] :
          {std::pair{"positive", &request_.positive}, {"parameters", &request_.parameters}}) {
@@ -213,7 +213,7 @@ class Reader {
         continue;
       }
       const std::vector<Node> one = {*node};
-      for (const Node& name : node->Is(Type::kArray) ? node->array : one) {
+      for (const Node& name : node->Is(Node::Type::kArray) ? node->array : one) {
         Named(key, name.text, name.where);
       }
     }
@@ -301,7 +301,7 @@ absl::StatusOr<std::vector<double>> StartValues(const plugin::Node& node) {
   std::vector<double> values;
   double value = 0;
   if (Number(node, &value)) return std::vector<double>{value};
-  if (node.Is(Type::kArray)) {
+  if (node.Is(Node::Type::kArray)) {
     for (const Node& one : node.array) {
       if (!Number(one, &value) || !std::isfinite(value)) return wrong;
       values.push_back(value);
@@ -313,7 +313,7 @@ absl::StatusOr<std::vector<double>> StartValues(const plugin::Node& node) {
       absl::StrSplit(node.text, absl::MaxSplits("..", 1));
   double low = 0;
   double high = 0;
-  if (!node.Is(Type::kString) || !absl::SimpleAtod(ends.first, &low) ||
+  if (!node.Is(Node::Type::kString) || !absl::SimpleAtod(ends.first, &low) ||
       !absl::SimpleAtod(ends.second, &high) || !(low < high) || !std::isfinite(high - low)) {
     return wrong;
   }

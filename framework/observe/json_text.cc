@@ -3,7 +3,7 @@
 namespace qatlas::observe {
 namespace {
 
-constexpr int kLevels = 100;
+constexpr int kNesting = 100;
 
 }  // namespace
 
@@ -18,7 +18,7 @@ std::optional<JsonProblem> TooDeep(absl::string_view text) {
     } else if (c == '"') {
       quoted = true;
     } else if (c == '{' || c == '[') {
-      if (++level > kLevels) return JsonProblem{i + 1, "this JSON is nested too deeply"};
+      if (++level > kNesting) return JsonProblem{i + 1, "this JSON is nested too deeply"};
     } else if (c == '}' || c == ']') {
       --level;
     }

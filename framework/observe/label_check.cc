@@ -56,7 +56,7 @@ NamedBits BitsOf(absl::string_view label, bool of_inputs) {
   return bits;
 }
 
-std::string Places(const Table& table, const std::vector<size_t>& rows) {
+std::string FirstPlace(const Table& table, const std::vector<size_t>& rows) {
   std::string text = table.Where(rows[0]);
   if (rows.size() > 1) absl::StrAppend(&text, " and ", rows.size() - 1, " more");
   return text;
@@ -106,7 +106,7 @@ void CheckColumn(const Table& table, const std::string& name, std::vector<std::s
       const NamedBits& label = named[code];
       found->push_back(absl::StrCat("The ", name, " '", labels.words()[code], "' names ",
                                     inputs ? *label.inputs : *label.weights, " bits, but ", column,
-                                    " is ", (*bits)[rows[0]], ": ", Places(table, rows), "."));
+                                    " is ", (*bits)[rows[0]], ": ", FirstPlace(table, rows), "."));
     }
   }
 }

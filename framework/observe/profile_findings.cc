@@ -10,7 +10,6 @@
 namespace qatlas::observe {
 namespace {
 
-using Kind = Finding::Kind;
 using Verdict = Collinearity::Verdict;
 
 constexpr size_t kChinchillaParameters = 5;
@@ -43,36 +42,37 @@ void OfLoss(const Table& table, const Profile& profile, const std::vector<size_t
     if (!((*losses)[row] > 0) || std::isinf((*losses)[row])) ++bad;
   }
   if (bad > 0) {
-    findings->push_back(
-        {Kind::kCannot, absl::StrCat(Count(bad, "row has a loss", "rows have losses"),
-                                     " of 0 or less, or infinite: no law of the loss allows that; "
-                                     "leave them out with `where`.")});
+    findings->push_back({Finding::Kind::kCannot,
+                         absl::StrCat(Count(bad, "row has a loss", "rows have losses"),
+                                      " of 0 or less, or infinite: no law of the loss allows that; "
+                                      "leave them out with `where`.")});
   }
   const Collinearity* shape = Find(profile, who);
   if (shape == nullptr) {
-    findings->push_back(
-        {Kind::kCannot, absl::StrCat("A law of the loss: ", who, " do not tell N and D.")});
+    findings->push_back({Finding::Kind::kCannot,
+                         absl::StrCat("A law of the loss: ", who, " do not tell N and D.")});
     return;
   }
   if (known <= kChinchillaParameters) {
     findings->push_back(
-        {Kind::kCannot,
+        {Finding::Kind::kCannot,
          absl::StrCat("A five-parameter law of the loss (chinchilla): ", who, " with a loss are ",
                       known, "; more than 5 are needed, and at least 3 levels of N and of D.")});
   }
   if (shape->verdict == Verdict::kInseparable || shape->verdict == Verdict::kConstant) {
-    findings->push_back({Kind::kCannot, Capital(shape->sentence) + "."});
+    findings->push_back({Finding::Kind::kCannot, Capital(shape->sentence) + "."});
   } else if (shape->verdict == Verdict::kWeak) {
-    findings->push_back({Kind::kLimited, Capital(shape->sentence) + "."});
+    findings->push_back({Finding::Kind::kLimited, Capital(shape->sentence) + "."});
   } else if (shape->levels_n < 3 || shape->levels_d < 3) {
     findings->push_back(
-        {Kind::kLimited,
+        {Finding::Kind::kLimited,
          absl::StrCat(Capital(who), " have ", Count(shape->levels_n, "level", "levels"),
                       " of N and ", shape->levels_d,
                       " of D: with fewer than three a floor and an exponent trade off freely.")});
   } else if (known > kChinchillaParameters) {
-    findings->push_back({Kind::kCan, absl::StrCat("A law of the loss in N and D: ", known, " of ",
-                                                  who, "; they vary both apart.")});
+    findings->push_back(
+        {Finding::Kind::kCan, absl::StrCat("A law of the loss in N and D: ", known, " of ", who,
+                                           "; they vary both apart.")});
   }
 }
 
@@ -80,7 +80,7 @@ void OfDelta(const Table& table, const Profile& profile, std::vector<Finding>* f
   if (profile.quantized == 0) return;
   if (profile.pairs == 0) {
     findings->push_back(
-        {Kind::kCannot,
+        {Finding::Kind::kCannot,
          profile.paired
              ? "A law of δ: no quantized row has a full-precision pair."
              : "A law of δ: there is no column delta, and rows were not paired (pairing needs loss "
@@ -98,12 +98,12 @@ void OfDelta(const Table& table, const Profile& profile, std::vector<Finding>* f
     const std::vector<double> levels = Levels(table, name, rows);
     if (levels.empty()) continue;
     if (levels.size() == 1) {
-      findings->push_back(
-          {Kind::kCannot, absl::StrCat("How δ depends on ", name, ": it is ", ShowNumber(levels[0]),
-                                       " in all rows that have a δ.")});
+      findings->push_back({Finding::Kind::kCannot,
+                           absl::StrCat("How δ depends on ", name, ": it is ",
+                                        ShowNumber(levels[0]), " in all rows that have a δ.")});
     } else if (levels.size() == 2) {
-      findings->push_back(
-          {Kind::kLimited, absl::StrCat("An exponent of ", name, " in δ rests on two levels, ",
+      findings->push_back({Finding::Kind::kLimited,
+                           absl::StrCat("An exponent of ", name, " in δ rests on two levels, ",
                                         ShowNumber(levels[0]), " and ", ShowNumber(levels[1]),
                                         ": no form can be told from another along "
                                         "it.")});
@@ -114,20 +114,21 @@ void OfDelta(const Table& table, const Profile& profile, std::vector<Finding>* f
   const Collinearity shape = MeasureCollinearity(table, rows, "the rows that have a δ");
   const bool apart = shape.verdict == Verdict::kSeparable;
   if (shape.verdict == Verdict::kInseparable) {
-    findings->push_back({Kind::kCannot, Capital(shape.sentence) + "."});
+    findings->push_back({Finding::Kind::kCannot, Capital(shape.sentence) + "."});
   } else if (shape.verdict == Verdict::kWeak) {
-    findings->push_back({Kind::kLimited, Capital(shape.sentence) + "."});
+    findings->push_back({Finding::Kind::kLimited, Capital(shape.sentence) + "."});
   }
   if (!varying.empty()) {
-    findings->push_back({Kind::kCan, absl::StrCat("A law of δ in ", varying, ": ",
-                                                  Count(rows.size(), "row", "rows"), " with a δ",
-                                                  apart || shape.verdict == Verdict::kNone
-                                                      ? "."
-                                                      : " (but see what is said of N and D).")});
+    findings->push_back(
+        {Finding::Kind::kCan, absl::StrCat("A law of δ in ", varying, ": ",
+                                           Count(rows.size(), "row", "rows"), " with a δ",
+                                           apart || shape.verdict == Verdict::kNone
+                                               ? "."
+                                               : " (but see what is said of N and D).")});
   }
   if (profile.not_positive > 0) {
     findings->push_back(
-        {Kind::kLimited,
+        {Finding::Kind::kLimited,
          absl::StrCat(Count(profile.not_positive, "δ is", "δs are"),
                       " 0 or less: under a logarithmic loss choose `non_positive` (linear: all "
                       "rows without the logarithm; drop: without these, which biases δ upwards; "
@@ -141,11 +142,11 @@ void OfNoise(const Profile& profile, std::vector<Finding>* findings) {
   const std::string value = profile.replicates_of == "delta" ? "δ" : "loss";
   if (!replicates.noise.known()) {
     findings->push_back(
-        {Kind::kCannot, absl::StrCat("The noise of one run without assuming a law: ",
-                                     replicates.noise.reason, ".")});
+        {Finding::Kind::kCannot, absl::StrCat("The noise of one run without assuming a law: ",
+                                              replicates.noise.reason, ".")});
   } else {
     findings->push_back(
-        {Kind::kCan,
+        {Finding::Kind::kCan,
          absl::StrCat(
              "The noise of one run without assuming a law: standard deviation of the ", value, " ",
              ShowNumber(std::sqrt(replicates.noise.variance)), ", from ",
@@ -165,8 +166,8 @@ std::vector<Finding> Findings(const Table& table, const Profile& profile,
   OfLoss(table, profile, full_precision, "the full-precision rows", &findings);
   OfLoss(table, profile, other, "the rows", &findings);
   if (full_precision.empty() && !quantized.empty()) {
-    findings.push_back(
-        {Kind::kCannot, "A law of the full-precision loss, or pairs: no row is full precision."});
+    findings.push_back({Finding::Kind::kCannot,
+                        "A law of the full-precision loss, or pairs: no row is full precision."});
   }
   OfDelta(table, profile, &findings);
   OfNoise(profile, &findings);

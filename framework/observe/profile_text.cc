@@ -17,7 +17,7 @@ size_t Width(const std::string& text) {
       std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-std::string Short(double value) {
+std::string ShortOrNone(double value) {
   if (std::isnan(value)) return "";
   char buffer[32];
   std::snprintf(buffer, sizeof(buffer), "%.4g", value);
@@ -56,11 +56,11 @@ void Columns(const Profile& profile, std::string* out) {
     }
     const bool many =
         column.levels >= ColumnProfile::kMostLevels && column.kind == ColumnKind::kNumber;
-    rows.push_back({column.name, column.kind == ColumnKind::kNumber ? "number" : "text",
-                    absl::StrCat(column.count),
-                    column.missing > 0 ? absl::StrCat(column.missing) : "",
-                    absl::StrCat(column.levels, many ? "+" : ""), Short(column.minimum),
-                    Short(column.maximum), Short(column.decades), absl::StrJoin(common, ", ")});
+    rows.push_back(
+        {column.name, column.kind == ColumnKind::kNumber ? "number" : "text",
+         absl::StrCat(column.count), column.missing > 0 ? absl::StrCat(column.missing) : "",
+         absl::StrCat(column.levels, many ? "+" : ""), ShortOrNone(column.minimum),
+         ShortOrNone(column.maximum), ShortOrNone(column.decades), absl::StrJoin(common, ", ")});
   }
   Grid(rows, {true, true, false, false, false, false, false, false, true}, out);
 }
@@ -96,9 +96,10 @@ void Runs(const Profile& profile, const Table& table, std::string* out) {
                     " of ", replicates.cells, " cells have several runs");
     if (replicates.noise.known()) {
       absl::StrAppend(out, "; one run's standard deviation is ",
-                      Short(std::sqrt(replicates.noise.variance)));
+                      ShortOrNone(std::sqrt(replicates.noise.variance)));
       if (replicates.relative.known()) {
-        absl::StrAppend(out, " (", Short(100 * std::sqrt(replicates.relative.variance)), "%)");
+        absl::StrAppend(out, " (", ShortOrNone(100 * std::sqrt(replicates.relative.variance)),
+                        "%)");
       }
       absl::StrAppend(out, ", ", replicates.noise.degrees_of_freedom, " degrees of freedom");
     }
@@ -111,7 +112,8 @@ void Runs(const Profile& profile, const Table& table, std::string* out) {
         for (size_t row : all[i]) {
           if (places.size() == 6) break;
           places.push_back(absl::StrCat(table.Where(row), " (",
-                                        Short(table.NumberAt(row, profile.replicates_of)), ")"));
+                                        ShortOrNone(table.NumberAt(row, profile.replicates_of)),
+                                        ")"));
         }
         absl::StrAppend(out, "    ", absl::StrJoin(places, ", "), "\n");
       }
@@ -140,11 +142,12 @@ void Runs(const Profile& profile, const Table& table, std::string* out) {
     return;
   }
   absl::StrAppend(out, "\nOutliers: ", screen.count, " of ", screen.screened,
-                  " rows stand more than 6 robust standard deviations (", Short(100 * screen.scale),
-                  "% each) from their neighbours.\n");
+                  " rows stand more than 6 robust standard deviations (",
+                  ShortOrNone(100 * screen.scale), "% each) from their neighbours.\n");
   for (const Outlier& one : screen.outliers) {
-    absl::StrAppend(out, "  ", table.Where(one.row), ": ", Short(one.value), ", neighbours say ",
-                    Short(one.expected), " (", Short(one.score), ")\n");
+    absl::StrAppend(out, "  ", table.Where(one.row), ": ", ShortOrNone(one.value),
+                    ", neighbours say ", ShortOrNone(one.expected), " (", ShortOrNone(one.score),
+                    ")\n");
   }
 }
 

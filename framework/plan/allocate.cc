@@ -13,13 +13,7 @@
 namespace qatlas::plan {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::infinity();
 constexpr double kLeastSize = 1e4, kLeastData = 1e4;
-
-double Number(const Point& point, const std::string& name) {
-  const auto found = point.numbers.find(name);
-  return found == point.numbers.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
-}
 
 absl::StatusOr<Answer> Begin(const std::string& question, const World& world,
                              const AskOptions& options) {
@@ -78,7 +72,7 @@ absl::StatusOr<Answer> LossAt(const World& world, const std::vector<Point>& poin
       row.quantities.push_back(Summarize("delta", "nats/token", draws, options.level,
                                          [&](int d) { return bound.Delta(d); }));
     }
-    const double n = Number(point, "N");
+    const double n = NumberAt(point, "N");
     if (bound.has_loss() && bound.has_delta() && n > 0) {
       row.quantities.push_back(Summarize("effective share of N", "", draws, options.level,
                                          [&](int d) { return EffectiveShare(bound, n, d); }));
@@ -208,7 +202,7 @@ absl::StatusOr<Answer> QatSplit(const Law& law, const Point& at, double compare_
   world.loss = &law;
   QATLAS_ASSIGN_OR_RETURN(Answer answer,
                           Begin("share of the tokens to train quantized", world, options));
-  const double total = Number(at, "D");
+  const double total = NumberAt(at, "D");
   if (!(total > 0)) return absl::InvalidArgumentError("give the token budget, D=...");
   if (!(compare_with > 0 && compare_with < 1)) {
     return absl::InvalidArgumentError("the share to compare with must lie between 0 and 1");

@@ -15,7 +15,6 @@
 namespace qatlas::plan {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::infinity();
 using observe::ShowNumber;
 
 Point With(const Point& base, const Point& over) {

@@ -14,7 +14,6 @@
 namespace qatlas::plan {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::infinity();
 using observe::ShowNumber;
 
 absl::Status CheckAxis(const Along& along) {
@@ -39,11 +38,6 @@ Quantity FirstCrossing(const std::string& name, const std::string& unit, double 
 
 std::string UnitOf(const std::string& covariate) {
   return covariate == "D" ? "tokens" : covariate == "N" ? "parameters" : "";
-}
-
-double Number(const Point& point, const std::string& name) {
-  const auto found = point.numbers.find(name);
-  return found == point.numbers.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
 }
 
 }  // namespace
@@ -133,7 +127,7 @@ absl::StatusOr<Answer> MixedPays(const World& base, const World& mixed, const Po
   QATLAS_ASSIGN_OR_RETURN(BoundWorld finer, BoundWorld::Create(mixed, at));
   const int draws = plain.draws() > 0 && finer.draws() > 0 ? std::min(plain.draws(), finer.draws())
                                                            : std::max(plain.draws(), finer.draws());
-  double n = Number(at, "N");
+  double n = NumberAt(at, "N");
   if (!(n > 0)) return absl::InvalidArgumentError("give the size, N=...");
   // How much larger a plain model has the finer one's loss.
   const auto break_even = [&](int draw) {

@@ -62,7 +62,7 @@ bool WellFormed(const json& frozen) {
   return true;
 }
 
-double RunError(const RunNoise& noise, fit::Random* random) {
+double DrawnError(const RunNoise& noise, fit::Random* random) {
   double z = random->Normal();
   if (noise.heavy) {
     double squares = 0;
@@ -153,7 +153,7 @@ absl::StatusOr<Forecast> Predict(const Law& law, const std::vector<Point>& point
       fit::Random random(seed + 0x5eed, i);
       if (curve.empty()) curve.assign(2000, value);
       for (const double x : curve) {
-        const double error = RunError(law.noise, &random);
+        const double error = DrawnError(law.noise, &random);
         runs.push_back(law.noise.log ? x * std::exp(error) : x + error);
       }
     }

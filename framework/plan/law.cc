@@ -37,6 +37,11 @@ std::vector<std::string> Keys(const LawValue& parameter, const Point& point,
 
 }  // namespace
 
+double NumberAt(const Point& point, const std::string& name) {
+  const auto found = point.numbers.find(name);
+  return found == point.numbers.end() ? std::numeric_limits<double>::quiet_NaN() : found->second;
+}
+
 std::string Show(const Point& point) {
   std::vector<std::string> parts;
   for (const auto& [name, value] : point.numbers) {
@@ -165,7 +170,6 @@ bool BoundLaw::Set(const std::string& name, double value) {
 }
 
 double BoundLaw::Value(int draw) const {
-  constexpr double kNone = std::numeric_limits<double>::infinity();
   if (!resolved_) return kNone;
   const std::vector<double>& values =
       draw < 0 || law_->draws.empty() ? law_->values : law_->draws[draw];

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
@@ -22,12 +23,17 @@ struct Point {
   std::map<std::string, double> numbers;     // N, D, G, weight_bits, ...
   std::map<std::string, std::string> texts;  // precision, scheme, ...
 };
+// The number of this name at the point; NaN where it has none.
+double NumberAt(const Point& point, const std::string& name);
 // "N=5.95e+08, D=1e+11, precision=W4A4"
 std::string Show(const Point& point);
 
 struct Range {
   double low = 0, high = 0;
 };
+
+// A bound that does not bind, an answer that does not exist.
+inline constexpr double kNone = std::numeric_limits<double>::infinity();
 
 // A parameter after categories are expanded, as fit::Parameter.
 struct LawValue {

@@ -13,7 +13,6 @@
 namespace qatlas::plan {
 namespace {
 
-constexpr double kNone = std::numeric_limits<double>::infinity();
 constexpr const char* kBits[] = {"weight_bits", "input_bits", "kv_bits", "bits"};
 
 // What is still unknown of a point after full precision is said.

@@ -8,7 +8,7 @@ namespace {
 
 using plugin::Node;
 
-KeySpec Key(const char* name, KeyType type, const char* fallback, const char* help) {
+KeySpec MappingKey(const char* name, KeyType type, const char* fallback, const char* help) {
   KeySpec key;
   key.name = name;
   key.type = type;
@@ -17,9 +17,9 @@ KeySpec Key(const char* name, KeyType type, const char* fallback, const char* he
   return key;
 }
 
-KeySpec Choice(const char* name, const char* fallback, std::vector<std::string> choices,
-               const char* help) {
-  KeySpec key = Key(name, KeyType::kText, fallback, help);
+KeySpec MappingChoice(const char* name, const char* fallback, std::vector<std::string> choices,
+                      const char* help) {
+  KeySpec key = MappingKey(name, KeyType::kText, fallback, help);
   key.choices = std::move(choices);
   return key;
 }
@@ -70,9 +70,10 @@ void Refuse(Reading* reading) {
 }  // namespace
 
 std::vector<SectionSpec> ObservationsSections() {
-  KeySpec files = Key("files", KeyType::kTexts, nullptr,
-                      "Tables (.csv, .tsv, .jsonl), or patterns of them. Relative paths start at "
-                      "the current folder.");
+  KeySpec files =
+      MappingKey("files", KeyType::kTexts, nullptr,
+                 "Tables (.csv, .tsv, .jsonl), or patterns of them. Relative paths start at "
+                 "the current folder.");
   files.required = true;
   const auto form = SectionSpec::Form::kTable;
   return {
@@ -83,22 +84,26 @@ std::vector<SectionSpec> ObservationsSections() {
        "Runs that are there already, in place of [data], models and grids: what `fit`, `compare`, "
        "`report` and `observations` read.",
        {files,
-        Key("columns", KeyType::kExpressions, "{}",
+        MappingKey(
+            "columns", KeyType::kExpressions, "{}",
             "Our column = a name of the files, or an expression over their columns. Empty: the "
             "files have the standard columns."),
-        Key("units", KeyType::kExpressions, "{}",
+        MappingKey(
+            "units", KeyType::kExpressions, "{}",
             "Our column = a factor that its values are multiplied by: a number (1e9 for tokens in "
             "billions), or an expression over the files' columns."),
-        Key("where", KeyType::kText, "\"\"",
-            "Rows to keep: a condition over the files' columns and ours. Empty: all."),
-        Key("keep_others", KeyType::kBool, "false",
+        MappingKey("where", KeyType::kText, "\"\"",
+                   "Rows to keep: a condition over the files' columns and ours. Empty: all."),
+        MappingKey(
+            "keep_others", KeyType::kBool, "false",
             "Keeps the files' other columns under their own names. Without `columns` they are kept "
             "in any case."),
-        Choice("duplicates", "\"merge\"", {"merge", "keep", "refuse"},
-               "Rows that agree in every column: keep the first, keep all, or an error."),
-        Key("weight", KeyType::kText, "\"\"",
-            "Expression for a row's weight in fits, 0 or more. Empty: all weigh 1."),
-        Key("noise", KeyType::kText, "\"\"",
+        MappingChoice("duplicates", "\"merge\"", {"merge", "keep", "refuse"},
+                      "Rows that agree in every column: keep the first, keep all, or an error."),
+        MappingKey("weight", KeyType::kText, "\"\"",
+                   "Expression for a row's weight in fits, 0 or more. Empty: all weigh 1."),
+        MappingKey(
+            "noise", KeyType::kText, "\"\"",
             "Expression for the standard error of the loss, such as \"0.003 * loss\"; fits then "
             "take it, and what follows from it for delta, as known. Empty: not known.")}},
       {"observations.pair",
@@ -106,16 +111,19 @@ std::vector<SectionSpec> ObservationsSections() {
        form,
        false,
        "How quantized rows find the full-precision row that delta is counted from.",
-       {Choice("when", "\"auto\"", {"auto", "always", "never"},
-               "\"auto\": where the table has a loss and tells full precision."),
-        Key("match", KeyType::kTexts, "[]",
+       {MappingChoice("when", "\"auto\"", {"auto", "always", "never"},
+                      "\"auto\": where the table has a loss and tells full precision."),
+        MappingKey(
+            "match", KeyType::kTexts, "[]",
             "Columns in which a pair agrees. Empty: model (N where there is none), D, and seed."),
-        Key("full_precision", KeyType::kText, "\"\"",
+        MappingKey(
+            "full_precision", KeyType::kText, "\"\"",
             "Condition that holds for full-precision rows. Empty: scheme is fp or missing; without "
             "a scheme, part is none."),
-        Key("loss", KeyType::kText, "\"loss\"", "Column whose difference is delta."),
-        Key("loss_se", KeyType::kText, "\"loss_se\"", "Column of its standard error."),
-        Key("recompute", KeyType::kBool, "false", "Computes delta also where the table has one.")}},
+        MappingKey("loss", KeyType::kText, "\"loss\"", "Column whose difference is delta."),
+        MappingKey("loss_se", KeyType::kText, "\"loss_se\"", "Column of its standard error."),
+        MappingKey("recompute", KeyType::kBool, "false",
+                   "Computes delta also where the table has one.")}},
   };
 }
 

@@ -13,7 +13,7 @@
 namespace qatlas::report {
 namespace {
 
-constexpr size_t kMostPanels = 6;
+constexpr size_t kMostGroups = 6;
 
 bool Has(const observe::Table& sites, const std::string& column,
          const std::set<std::string>& runs) {
@@ -88,7 +88,7 @@ std::vector<RunGroup> Chosen(std::vector<RunGroup> groups, bool largest_size_onl
   std::stable_sort(chosen.begin(), chosen.end(), [](const RunGroup& a, const RunGroup& b) {
     return OrZero(a.size) < OrZero(b.size);
   });
-  if (chosen.size() > kMostPanels) chosen.resize(kMostPanels);
+  if (chosen.size() > kMostGroups) chosen.resize(kMostGroups);
   return chosen;
 }
 

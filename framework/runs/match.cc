@@ -11,11 +11,11 @@
 namespace qatlas::runs {
 namespace {
 
-// States that the store can start from: trajectory → step → segment.
-using States = std::map<std::string, std::map<int64_t, std::string>>;
+// PlacesByStep that the store can start from: trajectory → step → segment.
+using PlacesByStep = std::map<std::string, std::map<int64_t, std::string>>;
 
-States StatesOf(const std::vector<SegmentRecord>& records) {
-  States states;
+PlacesByStep StatesOf(const std::vector<SegmentRecord>& records) {
+  PlacesByStep states;
   for (const SegmentRecord& record : records) {
     if (record.has_checkpoint) states[record.trajectory].try_emplace(record.end_step, record.id);
   }
@@ -23,7 +23,7 @@ States StatesOf(const std::vector<SegmentRecord>& records) {
 }
 
 // The latest state of the trajectory at or before a step; nullptr: none.
-const std::pair<const int64_t, std::string>* Latest(const States& states,
+const std::pair<const int64_t, std::string>* Latest(const PlacesByStep& states,
                                                     const std::string& trajectory, int64_t step) {
   const auto found = states.find(trajectory);
   if (found == states.end()) return nullptr;
@@ -32,7 +32,7 @@ const std::pair<const int64_t, std::string>* Latest(const States& states,
   return &*--after;
 }
 
-bool HasState(const States& states, const PlannedSegment& segment) {
+bool HasState(const PlacesByStep& states, const PlannedSegment& segment) {
   const auto* latest = Latest(states, segment.trajectory, segment.spec.end_step);
   return latest != nullptr && latest->first == segment.spec.end_step;
 }
@@ -42,7 +42,7 @@ bool HasState(const States& states, const PlannedSegment& segment) {
 absl::Status MatchStore(const Forest& forest, const std::vector<SegmentRecord>& records,
                         const Store& store, bool retry_failed, Plan* plan) {
   std::vector<PlannedSegment>& segments = plan->segments;
-  const States states = StatesOf(records);
+  const PlacesByStep states = StatesOf(records);
   std::set<std::string> finished;
   for (const SegmentRecord& record : records) finished.insert(record.id);
 

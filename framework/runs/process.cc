@@ -13,6 +13,7 @@
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "framework/runs/descriptor.h"
 #include "framework/runs/files.h"
 #include "qatlas/check.h"
 
@@ -39,18 +40,6 @@ namespace {
   (void)ignored;
   _exit(127);
 }
-
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-  int Release() {
-    const int released = fd;
-    fd = -1;
-    return released;
-  }
-};
 
 }  // namespace
 

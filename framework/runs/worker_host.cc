@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "framework/runs/descriptor.h"
 #include "framework/runs/files.h"
 #include "qatlas/check.h"
 
@@ -21,14 +22,6 @@ namespace {
 
 // What waitpid gives for a process that SIGKILL ended.
 constexpr int kKilledStatus = SIGKILL;
-
-struct Descriptor {
-  int fd = -1;
-  ~Descriptor() {
-    if (fd >= 0) close(fd);
-  }
-  int Release() { return std::exchange(fd, -1); }
-};
 
 bool SendRequest(int socket, const std::string& folder, const std::vector<int>& descriptors) {
   std::string text = nlohmann::json({{"run", folder}}).dump();

@@ -6,13 +6,10 @@
 #include "framework/train/platform.h"
 
 namespace qatlas::train {
-namespace {
 
 nlohmann::ordered_json NumberOrNull(double value) {
   return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
 }
-
-}  // namespace
 
 nlohmann::ordered_json CountsToJson(const ModelCounts& counts) {
   return {{"block_linears", counts.block_linears},

@@ -18,6 +18,9 @@ namespace qatlas::train {
 // its.
 inline constexpr double kTrainingFlops = 3;
 
+// null for a NaN or an infinity, which JSON has not.
+nlohmann::ordered_json NumberOrNull(double value);
+
 // {block_linears, total, embedding, head, other, forward_flops_per_token, flops_per_token (of
 // training)}
 nlohmann::ordered_json CountsToJson(const ModelCounts& counts);

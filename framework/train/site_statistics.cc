@@ -1,4 +1,5 @@
 #include "framework/train/site_statistics.h"
+#include "framework/train/result_files.h"
 
 #include <algorithm>
 #include <cmath>
@@ -11,10 +12,6 @@
 
 namespace qatlas::train {
 namespace {
-
-nlohmann::ordered_json NumberOrNull(double value) {
-  return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json(nullptr);
-}
 
 at::Tensor Flat(const at::Tensor& x) {
   return x.detach().to(at::kCPU, at::kFloat).contiguous().view({-1});

@@ -19,7 +19,7 @@ namespace qatlas::conformance {
 namespace {
 
 constexpr size_t kCorners = 4096;
-constexpr int kRounds = 200;
+constexpr int kCalls = 200;
 
 // Both ends of a parameter's values: finite bounds, else the ends of its starts.
 std::vector<double> Ends(const LawParameter& parameter) {
@@ -200,7 +200,7 @@ void StatelessOfLaw(const LawForm& law, Probe& probe) {
   probe.Trying(Text(spec, first));
   const std::vector<double> before = All(law, points, first);
   std::mt19937_64 random(probe.seed());
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kCalls; ++round) {
     const Theta other = GridCell(spec, static_cast<int64_t>(random() % GridSize(spec)));
     All(law, points, other);
     const std::vector<double> again = All(law, points, first);
@@ -228,7 +228,7 @@ void ThreadsOfLaw(const LawForm& law, Probe& probe) {
   std::vector<std::thread> threads;
   for (int t = 0; t < kThreads; ++t) {
     threads.emplace_back([&, t] {
-      for (int round = 0; round < kRounds; ++round) {
+      for (int round = 0; round < kCalls; ++round) {
         const int i = (round * (t + 1) + t) % kThetas;
         const std::vector<double> all = All(law, points, thetas[static_cast<size_t>(i)]);
         wrong[t] += !SameBits(all.data(), expected[static_cast<size_t>(i)].data(), all.size());
@@ -238,7 +238,7 @@ void ThreadsOfLaw(const LawForm& law, Probe& probe) {
   for (std::thread& thread : threads) thread.join();
   const int count = wrong[0] + wrong[1];
   if (count > 0) {
-    probe.Fail(absl::StrCat(count, " of ", kThreads * kRounds,
+    probe.Fail(absl::StrCat(count, " of ", kThreads * kCalls,
                             " evaluations differ from those of a single thread"));
   }
 }

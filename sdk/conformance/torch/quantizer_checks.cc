@@ -11,7 +11,7 @@
 namespace qatlas::conformance {
 namespace {
 
-constexpr Check kChecks[] = {
+constexpr Check kQuantizerChecks[] = {
     {"abilities",
      "The declared abilities and labels are known and true: operands attach, there are state and "
      "calibration exactly where they are declared, and bits and group are what observations say.",
@@ -107,6 +107,6 @@ constexpr Check kChecks[] = {
 
 }  // namespace
 
-absl::Span<const Check> QuantizerChecks() { return kChecks; }
+absl::Span<const Check> QuantizerChecks() { return kQuantizerChecks; }
 
 }  // namespace qatlas::conformance

@@ -97,7 +97,7 @@ void CheckOddValue(const Odd& odd, const at::Tensor& x, const absl::StatusOr<Ins
 }
 
 // Tensors of the same values in other memory: [rows, features] FP32.
-std::vector<Input> Layouts(const Input& input) {
+std::vector<Input> OtherLayouts(const Input& input) {
   const at::Tensor& x = input.x;
   std::vector<Input> layouts;
   layouts.push_back({x.t().contiguous().t(), input.words + ", column by column in memory"});
@@ -160,7 +160,7 @@ void CheckOddShapes(const Subject& subject, Probe& probe) {
       probe.Fail(absl::StrCat("the argument itself was changed: ", difference));
       return;
     }
-    for (const Input& layout : Layouts(input)) {
+    for (const Input& layout : OtherLayouts(input)) {
       probe.Trying(absl::StrCat(one.Words(), "; ", layout.words));
       compare(RunPass(instance, layout.x), expected);
     }

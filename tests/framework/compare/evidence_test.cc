@@ -21,7 +21,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-compare::Candidate Make(const std::string& law, const std::string& loss) {
+compare::Candidate MakeCandidate(const std::string& law, const std::string& loss) {
   compare::Candidate candidate{law, Law(law), {}};
   candidate.problem.loss = fit::LossByName(loss).value();
   return candidate;
@@ -36,7 +36,7 @@ compare::Comparison Compared(const std::vector<compare::Candidate>& forms,
 }
 
 std::vector<compare::Candidate> DeltaForms() {
-  return {Make("qat-unified", "log-huber"), Make("qat-no-data", "log-huber")};
+  return {MakeCandidate("qat-unified", "log-huber"), MakeCandidate("qat-no-data", "log-huber")};
 }
 
 const compare::Ranked& Form(const compare::Comparison& comparison, const std::string& name) {
@@ -174,9 +174,10 @@ TEST(Scores, HoldOneErrorAgainstLossAndDelta) {
 }
 
 TEST(Nested, FindsTheRestrictionByNumbers) {
-  const auto delta = Compared({Make("qat-size-only", "log-huber"), Make("qat-no-data", "log-huber"),
-                               Make("qat-unified", "log-huber")},
-                              QatRuns("w4a16", .03, 5));
+  const auto delta = Compared(
+      {MakeCandidate("qat-size-only", "log-huber"), MakeCandidate("qat-no-data", "log-huber"),
+       MakeCandidate("qat-unified", "log-huber")},
+      QatRuns("w4a16", .03, 5));
   ASSERT_EQ(delta.nested.size(), 3);
   for (const compare::NestedTest& test : delta.nested) {
     EXPECT_NE(test.restricted, "qat-size-only");
@@ -190,9 +191,10 @@ TEST(Nested, FindsTheRestrictionByNumbers) {
       EXPECT_THAT(test.restriction, HasSubstr("one gammaN for all"));
     }
   }
-  const auto loss = Compared({Make("chinchilla", "log-huber"), Make("chinchilla-tied", "log-huber"),
-                              Make("kaplan", "log-huber")},
-                             ChinchillaRuns(60, .005, 3));
+  const auto loss = Compared(
+      {MakeCandidate("chinchilla", "log-huber"), MakeCandidate("chinchilla-tied", "log-huber"),
+       MakeCandidate("kaplan", "log-huber")},
+      ChinchillaRuns(60, .005, 3));
   ASSERT_EQ(loss.nested.size(), 1);
   EXPECT_EQ(loss.nested[0].restricted, "chinchilla-tied");
   EXPECT_EQ(loss.nested[0].full, "chinchilla");
@@ -201,10 +203,10 @@ TEST(Nested, FindsTheRestrictionByNumbers) {
 
 TEST(Nested, KnowsAFixedParameterAndABound) {
   const observe::Table table = QatRuns("w4a16", .03, 5);
-  compare::Candidate held = Make("qat-unified", "log-huber");
+  compare::Candidate held = MakeCandidate("qat-unified", "log-huber");
   held.name = "held";
   held.problem.fixed = {{"gammaG", 0}};
-  const auto result = Compared({Make("qat-unified", "log-huber"), held}, table);
+  const auto result = Compared({MakeCandidate("qat-unified", "log-huber"), held}, table);
   ASSERT_EQ(result.nested.size(), 1);
   EXPECT_EQ(result.nested[0].restriction, "gammaG = 0");
   EXPECT_TRUE(result.nested[0].on_bound);
@@ -279,9 +281,9 @@ TEST(Robustness, LossesThatTheResidualsRefuteDoNotCount) {
     }
   }
   // The density of the ranking is not among them, and its criterion is that of its variant.
-  const auto student =
-      Compared({Make("qat-unified", "log-least-squares"), Make("qat-no-data", "log-student-t")},
-               QatRuns("w4a16", .1, 5));
+  const auto student = Compared({MakeCandidate("qat-unified", "log-least-squares"),
+                                 MakeCandidate("qat-no-data", "log-student-t")},
+                                QatRuns("w4a16", .1, 5));
   EXPECT_NEAR(student.ranking[0].aicc, result.ranking[0].aicc, 1e-4);
 }
 
@@ -307,7 +309,7 @@ TEST(Robustness, CountsParametersOtherwise) {
 TEST(Evidence, IsToldAndHasNoNan) {
   observe::Table table = QatRuns("w4a16", .03, 5);
   auto forms = DeltaForms();
-  forms.push_back(Make("qat-size-only", "log-huber"));
+  forms.push_back(MakeCandidate("qat-size-only", "log-huber"));
   const auto result = Compared(forms, table);
   EXPECT_EQ(result.verdict, compare::Verdict::kDecided) << result.sentence;
   EXPECT_THAT(result.sentence, HasSubstr("without any one run"));

@@ -10,7 +10,7 @@
 namespace qatlas::testing {
 namespace {
 
-constexpr int kDataSets = 2000;
+constexpr int kSimulated = 2000;
 constexpr double kLeast = .93, kMost = .97;
 
 struct Design {
@@ -42,7 +42,7 @@ TEST_P(Coverage, OfTheDefaultIntervals) {
   const size_t p = design.truth.size();
   std::vector<int> inside(p + 2, 0);
   int identifiable = 0;
-  for (int s = 0; s < kDataSets; ++s) {
+  for (int s = 0; s < kSimulated; ++s) {
     const auto fit = fit::Fit(problem->WithTarget(Draw(of, problem->target(), s)), options);
     ASSERT_TRUE(fit.ok()) << fit.status();
     identifiable += fit->identifiability.identifiable;
@@ -60,11 +60,11 @@ TEST_P(Coverage, OfTheDefaultIntervals) {
     const std::string what = i < p    ? problem->parameters()[i].name
                              : i == p ? "the curve far outside the runs"
                                       : "a new run there";
-    const double share = inside[i] / static_cast<double>(kDataSets);
+    const double share = inside[i] / static_cast<double>(kSimulated);
     EXPECT_GE(share, kLeast) << what;
     EXPECT_LE(share, kMost) << what;
   }
-  EXPECT_GE(identifiable, .99 * kDataSets);
+  EXPECT_GE(identifiable, .99 * kSimulated);
 }
 
 std::string TestName(const ::testing::TestParamInfo<CoverageCase>& info) {

@@ -14,7 +14,7 @@ using ::testing::HasSubstr;
 const double kMissing = std::nan("");
 
 // Runs of the published `precision` law at these bits; no column for the key-value cache.
-observe::Table Runs(const std::vector<double>& weights, const std::vector<double>& inputs) {
+observe::Table RunsOfBits(const std::vector<double>& weights, const std::vector<double>& inputs) {
   observe::Table table = fit::Grid({{"N", {3e7, 2e8, 1.3e9}},
                                     {"D", {1e9, 1e10, 1e11}},
                                     {"weight_bits", weights},
@@ -26,7 +26,7 @@ observe::Table Runs(const std::vector<double>& weights, const std::vector<double
 
 TEST(Missing, ParameterThatNoRowNeedsIsLeftOut) {
   const auto problem =
-      Pose("precision", Runs({kMissing, 2, 4}, {kMissing, 3, 8}), "log-least-squares");
+      Pose("precision", RunsOfBits({kMissing, 2, 4}, {kMissing, 3, 8}), "log-least-squares");
   ASSERT_TRUE(problem.ok()) << problem.status();
   EXPECT_EQ(problem->coordinates(), 7);
   const auto fit = fit::Fit(*problem);
@@ -46,8 +46,8 @@ TEST(Missing, ParameterThatNoRowNeedsIsLeftOut) {
 TEST(Missing, HeldParameterIsKnownAllTheSame) {
   fit::ProblemOptions options;
   options.fixed["gamma_kv"] = .9578;
-  const auto problem =
-      Pose("precision", Runs({kMissing, 2, 4}, {kMissing, 3, 8}), "log-least-squares", options);
+  const auto problem = Pose("precision", RunsOfBits({kMissing, 2, 4}, {kMissing, 3, 8}),
+                            "log-least-squares", options);
   ASSERT_TRUE(problem.ok()) << problem.status();
   const auto fit = fit::Fit(*problem);
   ASSERT_TRUE(fit.ok()) << fit.status();
@@ -64,14 +64,14 @@ TEST(Missing, HeldParameterIsKnownAllTheSame) {
 TEST(Missing, TieToAParameterThatNoRowNeedsIsRefused) {
   fit::ProblemOptions options;
   options.tied["gamma_w"] = "gamma_kv";
-  const auto problem =
-      Pose("precision", Runs({kMissing, 2, 4}, {kMissing, 3, 8}), "log-least-squares", options);
+  const auto problem = Pose("precision", RunsOfBits({kMissing, 2, 4}, {kMissing, 3, 8}),
+                            "log-least-squares", options);
   EXPECT_THAT(std::string(problem.status().message()), HasSubstr("no row depends on"));
 }
 
 // A split parameter gets no category from rows that do not depend on it.
 TEST(Missing, RowsWithoutTheCovariateMakeNoCategory) {
-  observe::Table table = Runs({kMissing, 2, 4}, {kMissing});
+  observe::Table table = RunsOfBits({kMissing, 2, 4}, {kMissing});
   std::vector<std::string> label;
   for (size_t row = 0; row < table.rows(); ++row) {
     const double bits = table.NumberAt(row, "weight_bits");

@@ -193,7 +193,7 @@ TEST(OptimaTest, MistakesAreErrors) {
 
 // Chinchilla with the constants of Besiroglu et al. 2024.
 constexpr double kE = 1.8172, kNA = 482.01, kAlpha = .3478, kDB = 2085.43, kBeta = .3658;
-double Loss(double n, double d) {
+double LossAt(double n, double d) {
   return kE + kNA * std::pow(n, -kAlpha) + kDB * std::pow(d, -kBeta);
 }
 double BestSize(double flops) {
@@ -210,7 +210,7 @@ observe::Table Profiles(uint64_t stream, double noise) {
       const double n = BestSize(flops) * std::pow(10, .25 * i + .07);
       const double d = flops / (6 * n);
       EXPECT_TRUE(
-          table.Append({{"N", n}, {"D", d}, {"loss", Loss(n, d) * (1 + noise * random.Normal())}})
+          table.Append({{"N", n}, {"D", d}, {"loss", LossAt(n, d) * (1 + noise * random.Normal())}})
               .ok());
     }
   }
@@ -285,7 +285,7 @@ TEST(EnvelopeTest, CurvesGiveTheExponent) {
     const double n = 1e7 * std::pow(10, i / 8.0);
     for (int j = 0; j <= 40; ++j) {
       const double d = n * std::pow(10, -.5 + j / 10.0);
-      const double loss = Loss(n, d) * (1 + 1e-4 * random.Normal());
+      const double loss = LossAt(n, d) * (1 + 1e-4 * random.Normal());
       ASSERT_TRUE(table.Append({{"N", n}, {"D", d}, {"loss", loss}}).ok());
     }
   }

@@ -21,7 +21,7 @@ double Share(absl::string_view scheme) { return scheme == "int" ? 1.3 : .7; }
 
 // Every model and budget in full precision, without G, and under two schemes at three group sizes.
 // Noise of the full-precision run (`shared`) goes into its quantized pairs too.
-observe::Table Runs(double shared, double own, uint64_t seed) {
+observe::Table RunsOfGroups(double shared, double own, uint64_t seed) {
   const auto base = Law("chinchilla"), delta = Law("qat-unified");
   const auto chinchilla = Preset(*base, "besiroglu-2024"), chen = Preset(*delta, "w4a4");
   fit::Random random(seed, 2);
@@ -76,7 +76,7 @@ fit::FitOptions Quick() {
 }
 
 TEST(Joint, FindsOneFactorForEachSchemeAndOneExponentForAll) {
-  const auto problem = fit::Problem::Create(Both(), "both", Runs(0, 0, 1), PerScheme());
+  const auto problem = fit::Problem::Create(Both(), "both", RunsOfGroups(0, 0, 1), PerScheme());
   ASSERT_TRUE(problem.ok()) << problem.status();
   const auto fit = fit::Fit(*problem, Quick());
   ASSERT_TRUE(fit.ok()) << fit.status();
@@ -87,7 +87,7 @@ TEST(Joint, FindsOneFactorForEachSchemeAndOneExponentForAll) {
 }
 
 TEST(Joint, MildNoiseLeavesItWithinItsErrors) {
-  const auto problem = fit::Problem::Create(Both(), "both", Runs(0, .05, 3), PerScheme());
+  const auto problem = fit::Problem::Create(Both(), "both", RunsOfGroups(0, .05, 3), PerScheme());
   ASSERT_TRUE(problem.ok()) << problem.status();
   const auto fit = fit::Fit(*problem, Quick());
   ASSERT_TRUE(fit.ok()) << fit.status();
@@ -101,7 +101,7 @@ TEST(Joint, MildNoiseLeavesItWithinItsErrors) {
 TEST(Joint, ParametersCanBeHeldAndTied) {
   fit::ProblemOptions options = PerScheme();
   options.fixed = {{"gammaG", .7779}, {"k[lsq]", .7 * .1582}};
-  const auto problem = fit::Problem::Create(Both(), "both", Runs(0, 0, 1), options);
+  const auto problem = fit::Problem::Create(Both(), "both", RunsOfGroups(0, 0, 1), options);
   ASSERT_TRUE(problem.ok()) << problem.status();
   EXPECT_EQ(problem->coordinates(), 8);
   const auto fit = fit::Fit(*problem, Quick());
@@ -111,7 +111,7 @@ TEST(Joint, ParametersCanBeHeldAndTied) {
   // A tie across the two forms, and one factor tied to another.
   options = PerScheme();
   options.tied = {{"beta", "alpha"}, {"k[int]", "k[lsq]"}};
-  const auto tied = fit::Problem::Create(Both(), "both", Runs(0, 0, 1), options);
+  const auto tied = fit::Problem::Create(Both(), "both", RunsOfGroups(0, 0, 1), options);
   ASSERT_TRUE(tied.ok()) << tied.status();
   EXPECT_EQ(tied->coordinates(), 8);
   const auto of_tied = fit::Fit(*tied, Quick());
@@ -134,7 +134,8 @@ TEST(Joint, TiedParametersKeepTheNarrowerBounds) {
 
 TEST(Joint, PredictsFullPrecisionUnderAnyLabel) {
   const auto problem = fit::Problem::Create(
-      Both(), "both", Runs(0, 0, 1).Filter([](size_t row) { return row % 7 != 0; }), PerScheme());
+      Both(), "both", RunsOfGroups(0, 0, 1).Filter([](size_t row) { return row % 7 != 0; }),
+      PerScheme());
   ASSERT_TRUE(problem.ok()) << problem.status();  // quantized rows alone
   const auto fit = fit::Fit(*problem, Quick());
   ASSERT_TRUE(fit.ok()) << fit.status();
@@ -154,7 +155,7 @@ TEST(Joint, PredictsFullPrecisionUnderAnyLabel) {
 TEST(Joint, SaysWhenNoRowIsQuantized) {
   fit::ProblemOptions options = PerScheme();
   options.per.clear();
-  const observe::Table full = Runs(0, 0, 1).Filter([](size_t row) { return row % 7 == 0; });
+  const observe::Table full = RunsOfGroups(0, 0, 1).Filter([](size_t row) { return row % 7 == 0; });
   const auto problem = fit::Problem::Create(Both(), "both", full, options);
   ASSERT_TRUE(problem.ok()) << problem.status();
   EXPECT_EQ(problem->coordinates(), 5);
@@ -176,7 +177,7 @@ fit::StageOptions Staged() {
 }
 
 TEST(Stages, FindTheTruthAndCombineIt) {
-  const auto fit = fit::FitInStages(Both(), "both", Runs(0, 0, 1), Staged());
+  const auto fit = fit::FitInStages(Both(), "both", RunsOfGroups(0, 0, 1), Staged());
   ASSERT_TRUE(fit.ok()) << fit.status();
   EXPECT_EQ(fit->base.problem->rows(), 20);
   EXPECT_EQ(fit->delta.problem->rows(), 120);
@@ -190,7 +191,7 @@ TEST(Stages, FindTheTruthAndCombineIt) {
 
 // Noise that a pair shares spoils a joint fit's δ, and leaves that of the stages alone.
 TEST(Stages, PairsCancelWhatTheyShare) {
-  const observe::Table table = Runs(.01, .03, 5);
+  const observe::Table table = RunsOfGroups(.01, .03, 5);
   const auto staged = fit::FitInStages(Both(), "both", table, Staged());
   ASSERT_TRUE(staged.ok()) << staged.status();
   const auto problem = fit::Problem::Create(Both(), "both", table, PerScheme());
@@ -217,7 +218,7 @@ TEST(Stages, PairsCancelWhatTheyShare) {
 }
 
 TEST(Stages, RefuseWhatTheyCannotFit) {
-  const observe::Table table = Runs(0, 0, 1);
+  const observe::Table table = RunsOfGroups(0, 0, 1);
   fit::StageOptions options = Staged();
   options.problem.tied = {{"gammaN", "alpha"}};
   auto fit = fit::FitInStages(Both(), "both", table, options);
@@ -235,7 +236,7 @@ TEST(Stages, RefuseWhatTheyCannotFit) {
 TEST(Stages, NamesReachTheirForm) {
   const auto form = forms::Compose(Law("chinchilla"), Law("undertrained"));
   ASSERT_TRUE(form.ok()) << form.status();
-  observe::Table table = Runs(0, 0, 1);
+  observe::Table table = RunsOfGroups(0, 0, 1);
   std::vector<double> bits;
   for (size_t row = 0; row < table.rows(); ++row) {
     bits.push_back(row % 7 == 0 ? std::nan("") : 2.0 + static_cast<double>(row % 3));

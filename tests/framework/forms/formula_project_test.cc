@@ -32,7 +32,8 @@ TEST(FormulaAsCpp, IsWhatOneWouldWrite) {
             "a * N * N + b * 1.0 / N + c * std::sqrt(double(N)) + d * Log(N)");
 }
 
-const std::filesystem::path kTemplates = std::filesystem::path(paths::Source()) / "sdk/template";
+const std::filesystem::path kTemplateFolder =
+    std::filesystem::path(paths::Source()) / "sdk/template";
 
 std::string TextOf(const std::vector<ProjectFile>& files, const std::string& path) {
   for (const ProjectFile& file : files) {
@@ -51,7 +52,7 @@ TEST(LawValues, FillTheTemplateOfALaw) {
   ASSERT_TRUE(of_formula.ok()) << of_formula.status();
   values->insert(of_formula->begin(), of_formula->end());
   values->insert({{"version", "1.2.3"}, {"series", "1.2"}});
-  const auto files = FillTemplate({kTemplates / "law", kTemplates / "common"}, *values);
+  const auto files = FillTemplate({kTemplateFolder / "law", kTemplateFolder / "common"}, *values);
   ASSERT_TRUE(files.ok()) << files.status();
   EXPECT_THAT(TextOf(*files, "CMakeLists.txt"),
               HasSubstr("qatlas_add_plugin(law half-life SOURCES half_life.cc)"));

@@ -21,7 +21,7 @@ double Value(const std::string& text, std::map<std::string, long double> symbols
   return static_cast<double>(testing::ReferenceValue(formula->root, symbols));
 }
 
-std::string Wrong(const std::string& text) {
+std::string Refused(const std::string& text) {
   const auto formula = ParseFormulaText(text);
   return formula.ok() ? "fine" : std::string(formula.status().message());
 }
@@ -64,42 +64,42 @@ TEST(FormulaText, PartsItsSides) {
 }
 
 TEST(FormulaText, PointsAtTheCharacter) {
-  EXPECT_EQ(Wrong("L = E + * N"),
+  EXPECT_EQ(Refused("L = E + * N"),
             "formula: character 9: a number, a name or '(' must stand here, not '*'\n"
             "  L = E + * N\n"
             "          ^");
-  EXPECT_EQ(Wrong("L = E + A/N^"),
+  EXPECT_EQ(Refused("L = E + A/N^"),
             "formula: character 13: the formula ends where a number, a name or '(' must be\n"
             "  L = E + A/N^\n"
             "              ^");
-  EXPECT_EQ(Wrong("δ = k (N"),
+  EXPECT_EQ(Refused("δ = k (N"),
             "formula: character 5: there is no function 'k'; valid names: 'exp', 'log', 'ln', "
             "'log2', 'log10', 'sqrt', 'tanh', 'pow'; a product needs '*'\n"
             "  δ = k (N\n"
             "      ^");
-  EXPECT_EQ(Wrong("L = (E + A"),
+  EXPECT_EQ(Refused("L = (E + A"),
             "formula: character 5: this parenthesis is never closed\n"
             "  L = (E + A\n"
             "      ^");
-  EXPECT_EQ(Wrong("L = tahn(E)"),
+  EXPECT_EQ(Refused("L = tahn(E)"),
             "formula: character 5: there is no function 'tahn'; nearest valid name: 'tanh'; a "
             "product needs '*'\n"
             "  L = tahn(E)\n"
             "      ^");
-  EXPECT_THAT(Wrong("L = E A"), ::testing::StartsWith("formula: character 7: an operation is "));
-  EXPECT_THAT(Wrong("L = 2N"), ::testing::StartsWith("formula: character 6: a number must be "));
-  EXPECT_THAT(Wrong("L + 1 = E"), ::testing::HasSubstr("left of '=' must stand one name"));
-  EXPECT_THAT(Wrong("L = E = F"), ::testing::HasSubstr("one '=' only"));
-  EXPECT_THAT(Wrong("L = E)"), ::testing::HasSubstr("was never opened"));
-  EXPECT_THAT(Wrong("L = E, 1"), ::testing::HasSubstr("a comma parts"));
-  EXPECT_THAT(Wrong("L = pow(E)"), ::testing::HasSubstr("takes 2 arguments, not 1"));
-  EXPECT_THAT(Wrong("L = max(E, 1)"), ::testing::HasSubstr("kink"));
-  EXPECT_THAT(Wrong("L = log2 G^2"), ::testing::HasSubstr("log2(x)^y or log2(x^y)"));
-  EXPECT_THAT(Wrong("L = 1e999"), ::testing::HasSubstr("no number"));
-  EXPECT_THAT(Wrong("L = E ? 1"), ::testing::HasSubstr("has no meaning"));
-  EXPECT_THAT(Wrong(""), ::testing::HasSubstr("the formula is empty"));
-  EXPECT_THAT(Wrong(std::string(100000, '(')), ::testing::HasSubstr("nested too deeply"));
-  EXPECT_THAT(Wrong(std::string(100000, '-') + "1"), ::testing::HasSubstr("nested too deeply"));
+  EXPECT_THAT(Refused("L = E A"), ::testing::StartsWith("formula: character 7: an operation is "));
+  EXPECT_THAT(Refused("L = 2N"), ::testing::StartsWith("formula: character 6: a number must be "));
+  EXPECT_THAT(Refused("L + 1 = E"), ::testing::HasSubstr("left of '=' must stand one name"));
+  EXPECT_THAT(Refused("L = E = F"), ::testing::HasSubstr("one '=' only"));
+  EXPECT_THAT(Refused("L = E)"), ::testing::HasSubstr("was never opened"));
+  EXPECT_THAT(Refused("L = E, 1"), ::testing::HasSubstr("a comma parts"));
+  EXPECT_THAT(Refused("L = pow(E)"), ::testing::HasSubstr("takes 2 arguments, not 1"));
+  EXPECT_THAT(Refused("L = max(E, 1)"), ::testing::HasSubstr("kink"));
+  EXPECT_THAT(Refused("L = log2 G^2"), ::testing::HasSubstr("log2(x)^y or log2(x^y)"));
+  EXPECT_THAT(Refused("L = 1e999"), ::testing::HasSubstr("no number"));
+  EXPECT_THAT(Refused("L = E ? 1"), ::testing::HasSubstr("has no meaning"));
+  EXPECT_THAT(Refused(""), ::testing::HasSubstr("the formula is empty"));
+  EXPECT_THAT(Refused(std::string(100000, '(')), ::testing::HasSubstr("nested too deeply"));
+  EXPECT_THAT(Refused(std::string(100000, '-') + "1"), ::testing::HasSubstr("nested too deeply"));
 }
 
 }  // namespace

@@ -32,7 +32,7 @@ Read ReadToml(const std::string& toml, const std::string& target = "loss") {
   }
   return read;
 }
-MadeLaw Make(const std::string& toml) {
+MadeLaw MakeRequested(const std::string& toml) {
   const Read read = ReadToml(toml);
   EXPECT_THAT(read.problems, IsEmpty());
   auto law = MakeLaw(read.request, Laws(), "loss");
@@ -56,7 +56,7 @@ TEST(LawRequest, TextsAreNamesSumsAndFormulas) {
 }
 
 TEST(LawRequest, SumsPredictTheLossOfQuantizedRuns) {
-  const MadeLaw law = Make("'chinchilla + qat-unified'");
+  const MadeLaw law = MakeRequested("'chinchilla + qat-unified'");
   EXPECT_EQ(law.form->Spec().target, "loss");
   EXPECT_GE(law.form->Spec().ParameterIndex("gammaG"), 0);
   EXPECT_GE(law.form->Spec().ParameterIndex("alpha"), 0);
@@ -87,8 +87,8 @@ TEST(LawRequest, TablesSayAllThereIsToSay) {
 }
 
 TEST(LawRequest, OverridesTheSpecOfPlugins) {
-  const MadeLaw law =
-      Make("{ use = 'qat-unified', start = { k = [3] }, bounds = { gammaN = [0.5, 0.6] } }");
+  const MadeLaw law = MakeRequested(
+      "{ use = 'qat-unified', start = { k = [3] }, bounds = { gammaN = [0.5, 0.6] } }");
   const LawSpec& spec = law.form->Spec();
   EXPECT_THAT(spec.parameters[spec.ParameterIndex("k")].starts, ElementsAre(3));
   const LawParameter& exponent = spec.parameters[spec.ParameterIndex("gammaN")];
@@ -104,7 +104,8 @@ TEST(LawRequest, OverridesTheSpecOfPlugins) {
 }
 
 TEST(LawRequest, PassesOptionsOn) {
-  const MadeLaw law = Make("{ use = 'qat-size-only', options = { shared-exponent = true } }");
+  const MadeLaw law =
+      MakeRequested("{ use = 'qat-size-only', options = { shared-exponent = true } }");
   const LawSpec& spec = law.form->Spec();
   EXPECT_THAT(spec.parameters[spec.ParameterIndex("gammaN")].per, IsEmpty());
 }
@@ -143,7 +144,8 @@ TEST(LawRequest, SaysWhatALawNeeds) {
 }
 
 TEST(LawRequest, ParametersOfPluginsAreCheckedWhenTheyAreMade) {
-  const Read read = ReadToml("{ use = 'chinchilla', start = { alpha = 1 }, bounds = { x = [0, 1] } }");
+  const Read read =
+      ReadToml("{ use = 'chinchilla', start = { alpha = 1 }, bounds = { x = [0, 1] } }");
   EXPECT_THAT(read.problems, IsEmpty());
   const auto law = MakeLaw(read.request, Laws());
   ASSERT_FALSE(law.ok());

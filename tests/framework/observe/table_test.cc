@@ -16,7 +16,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-Table Sample() {
+Table SampleTable() {
   Table table;
   EXPECT_TRUE(table.SetTexts("model", std::vector<std::string>{"a", "a", "b", ""}).ok());
   EXPECT_TRUE(table.SetNumbers("loss", {3.5, kMissing, 2.5, kMissing}).ok());
@@ -26,7 +26,7 @@ Table Sample() {
 }
 
 TEST(TableTest, ColumnsKeepTheirOrderAndKind) {
-  const Table table = Sample();
+  const Table table = SampleTable();
   EXPECT_EQ(table.rows(), 4u);
   EXPECT_THAT(table.names(), ElementsAre("model", "loss", "G"));
   EXPECT_EQ(*table.Kind("model"), ColumnKind::kText);
@@ -37,26 +37,26 @@ TEST(TableTest, ColumnsKeepTheirOrderAndKind) {
 }
 
 TEST(TableTest, AbsentColumnOffersTheNearest) {
-  const absl::Status status = Sample().Numbers("los").status();
+  const absl::Status status = SampleTable().Numbers("los").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(status.message(), "no column 'los'; did you mean 'loss'?");
 }
 
 TEST(TableTest, TextsAsNumbersNameTheRow) {
-  const absl::Status status = Sample().Numbers("model").status();
+  const absl::Status status = SampleTable().Numbers("model").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()), HasSubstr("runs.csv:2: column 'model'"));
 }
 
 TEST(TableTest, LengthsMustAgree) {
-  Table table = Sample();
+  Table table = SampleTable();
   EXPECT_THAT(std::string(table.SetNumbers("x", {1, 2}).message()),
               HasSubstr("column 'x' has 2 values, but the table has 4 rows"));
   EXPECT_FALSE(table.Has("x"));
 }
 
 TEST(TableTest, FilterKeepsOrigins) {
-  const Table kept = Sample().Filter([](size_t row) { return row >= 2; });
+  const Table kept = SampleTable().Filter([](size_t row) { return row >= 2; });
   EXPECT_EQ(kept.rows(), 2u);
   EXPECT_EQ(kept.Where(0), "runs.csv:5");
   EXPECT_EQ(kept.TextAt(0, "model"), "b");
@@ -64,7 +64,7 @@ TEST(TableTest, FilterKeepsOrigins) {
 }
 
 TEST(TableTest, GroupsTreatMissingAsAValueAndZerosAsEqual) {
-  const Table table = Sample();
+  const Table table = SampleTable();
   const auto by_loss = table.GroupBy({"loss"});
   ASSERT_TRUE(by_loss.ok());
   ASSERT_EQ(by_loss->size(), 3u);
@@ -94,7 +94,7 @@ TEST(TableTest, AppendAddsColumnsAndFillsGaps) {
 }
 
 TEST(TableTest, AppendTableUnitesColumns) {
-  Table table = Sample();
+  Table table = SampleTable();
   Table other;
   ASSERT_TRUE(other.SetTexts("scheme", std::vector<std::string>{"fp"}).ok());
   ASSERT_TRUE(other.SetNumbers("loss", {9}).ok());
@@ -115,7 +115,7 @@ TEST(TableTest, AppendTableUnitesColumns) {
 }
 
 TEST(TableTest, DropAndRename) {
-  Table table = Sample();
+  Table table = SampleTable();
   ASSERT_TRUE(table.Drop("model").ok());
   ASSERT_TRUE(table.Rename("loss", "L").ok());
   EXPECT_THAT(table.names(), ElementsAre("L", "G"));
@@ -125,7 +125,7 @@ TEST(TableTest, DropAndRename) {
 }
 
 TEST(TableTest, CopiesOfTextColumnsStandAlone) {
-  Table table = Sample();
+  Table table = SampleTable();
   const Table copy = table;
   ASSERT_TRUE(table.SetText(0, "model", "changed").ok());
   EXPECT_EQ(copy.TextAt(0, "model"), "a");

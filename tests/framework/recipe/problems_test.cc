@@ -16,7 +16,7 @@ std::vector<std::string> WrongAfterHead(const std::string& text,
   return Wrong(std::string(kHead) + text, overrides);
 }
 
-constexpr char kGrid[] = "[[grid]]\nmodels = ['a']\ntokens = [1024]\n";
+constexpr char kOneGrid[] = "[[grid]]\nmodels = ['a']\ntokens = [1024]\n";
 constexpr char kSchemes[] =
     "[[grid]]\nmodels = ['a']\ntokens = [1024]\nschemes = ['w']\n[scheme.w]\n";
 
@@ -91,7 +91,7 @@ qat = "cooldwn"
 TEST(RecipeProblems, OfAnEmptyRecipeAndEmptySections) {
   EXPECT_THAT(Wrong(""), ElementsAre(HasSubstr("no section [data]"), HasSubstr("no section [model"),
                                      HasSubstr("no [[grid]]")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[report]\n[[fit]]\n[scheme.w]\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "[report]\n[[fit]]\n[scheme.w]\n"),
               ElementsAre("r.toml:23:1: section [report] is empty; fill it or take it out",
                           "r.toml:24:1: section [[fit]] is empty; fill it or take it out",
                           HasSubstr("section [scheme.w] is empty; fill it or take it out")));
@@ -105,13 +105,13 @@ TEST(RecipeProblems, OfAnEmptyRecipeAndEmptySections) {
 TEST(RecipeProblems, OfShapes) {
   EXPECT_THAT(WrongAfterHead("[grid]\nmodels = ['a']\n"),
               ElementsAre(HasSubstr("grids are a list: write [[grid]] in place of [grid]")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[fit]\nlaws = ['chinchilla']\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "[fit]\nlaws = ['chinchilla']\n"),
               ElementsAre(HasSubstr("fits are a list: write [[fit]] in place of [fit]")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[[report]]\ntitle = 'a'\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "[[report]]\ntitle = 'a'\n"),
               ElementsAre(HasSubstr("[report] must be a table, not a list")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[model]\nlayers = 2\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "[model]\nlayers = 2\n"),
               ElementsAre(HasSubstr("[model.layers] must be a table, not 2")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[recipe]\nname = '../up'\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "[recipe]\nname = '../up'\n"),
               ElementsAre("r.toml:24:8: the recipe's name '../up' must consist of letters, digits, "
                           "'-', '_' and '+'"));
 }
@@ -149,7 +149,7 @@ TEST(RecipeProblems, OfSchemes) {
   EXPECT_THAT(WrongAfterHead(std::string(kSchemes) + "use = 'uniform'\nweights = false\n"
                                                      "inputs = false\n"),
               ElementsAre(HasSubstr("nothing is left to quantize")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[scheme.fp]\nuse = 'uniform'\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "[scheme.fp]\nuse = 'uniform'\n"),
               ElementsAre(HasSubstr("'fp' is full precision")));
   EXPECT_THAT(WrongAfterHead(std::string(kSchemes) + "use = 'uniform'\npart = 'weight'\n"),
               ElementsAre(HasSubstr("part 'weight' is unknown")));
@@ -158,7 +158,7 @@ TEST(RecipeProblems, OfSchemes) {
 TEST(RecipeProblems, OfVariedOptions) {
   const std::string scheme = "[scheme.w]\nuse = 'uniform'\nbits = 4\ngroup = 8\n";
   const auto wrong = [&](const std::string& keys, const std::string& more = "") {
-    return WrongAfterHead(scheme + more + kGrid + "schemes = ['w']\n" + keys);
+    return WrongAfterHead(scheme + more + kOneGrid + "schemes = ['w']\n" + keys);
   };
   EXPECT_THAT(wrong("options = { bits = [4, 'x'], colour = [1] }\n"),
               ElementsAre("r.toml:28:24: 'bits' must be a whole number, not \"x\"",
@@ -185,11 +185,11 @@ TEST(RecipeProblems, OfVariedOptions) {
       ElementsAre(HasSubstr("part 'inputs' of scheme 'w': it leaves nothing of the scheme")));
   EXPECT_THAT(wrong("parts = ['inputs']\n", "part = 'weights'\n"),
               ElementsAre(HasSubstr("scheme 'w' has a part of its own, 'weights'")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "options = { bits = [4] }\nqat = 'scratch'\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "options = { bits = [4] }\nqat = 'scratch'\n"),
               ElementsAre(HasSubstr("'options' has no effect: the grid names no 'schemes'"),
                           HasSubstr("'qat' has no effect")));
   // Rules in which a varied group would do nothing.
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) +
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) +
                              "schemes = ['r']\noptions = { group = [8] }\n[scheme.r]\n"
                              "rules = [{ sites = '*', use = 'int', granularity = 'tensor' }]\n"),
               ElementsAre(HasSubstr("'group' has no effect, since 'granularity' is 'tensor'")));
@@ -236,40 +236,40 @@ TEST(RecipeProblems, OfBudgetsAndStarts) {
 }
 
 TEST(RecipeProblems, OfTrainingModelsAndFits) {
-  EXPECT_THAT(WrongAfterHead(kGrid, {"training.micro_batch_sequences=3"}),
+  EXPECT_THAT(WrongAfterHead(kOneGrid, {"training.micro_batch_sequences=3"}),
               ElementsAre(HasSubstr("training.micro_batch_sequences = 3 does not divide the 4 "
                                     "sequences of a step of [model.a]")));
-  EXPECT_THAT(WrongAfterHead(kGrid, {"model.a.vocabulary=16"}),
+  EXPECT_THAT(WrongAfterHead(kOneGrid, {"model.a.vocabulary=16"}),
               ElementsAre(HasSubstr("'vocabulary' is 16, but the data has 32 token ids")));
   // The data's default would contradict the model too, but the mistake is one.
-  EXPECT_THAT(WrongAfterHead(kGrid, {"data.vocabulary=1", "model.a.vocabulary=16"}),
+  EXPECT_THAT(WrongAfterHead(kOneGrid, {"data.vocabulary=1", "model.a.vocabulary=16"}),
               ElementsAre(HasSubstr("'vocabulary' is 1; it must be at least 2")));
-  EXPECT_THAT(WrongAfterHead(kGrid, {"training.warmup_steps=3"}),
+  EXPECT_THAT(WrongAfterHead(kOneGrid, {"training.warmup_steps=3"}),
               ElementsAre(HasSubstr("'warmup_steps' and 'warmup_tokens' are both given")));
   EXPECT_THAT(
-      WrongAfterHead(kGrid, {"training.cooldown_fraction=0.5", "training.schedule='cosine'"}),
+      WrongAfterHead(kOneGrid, {"training.cooldown_fraction=0.5", "training.schedule='cosine'"}),
       ElementsAre(HasSubstr("'cooldown_fraction' has no effect under the schedule 'cosine'")));
-  EXPECT_THAT(WrongAfterHead(kGrid, {"training.final_fraction=inf", "training.optimizer.beta1=1",
-                                     "training.learning_rate=0", "data.exponent=nan"}),
+  EXPECT_THAT(WrongAfterHead(kOneGrid, {"training.final_fraction=inf", "training.optimizer.beta1=1",
+                                        "training.learning_rate=0", "data.exponent=nan"}),
               ElementsAre(HasSubstr("'exponent' is nan; it must be at least 0"),
                           HasSubstr("'final_fraction' is inf; it must be at least 0 and at most 1"),
                           HasSubstr("'learning_rate' is 0; it must be above 0"),
                           HasSubstr("'beta1' is 1; it must be at least 0 and below 1")));
-  EXPECT_THAT(WrongAfterHead(kGrid, {"data.branching=64"}),
+  EXPECT_THAT(WrongAfterHead(kOneGrid, {"data.branching=64"}),
               ElementsAre(HasSubstr("'branching' is 64; it must be at most the vocabulary, 32")));
   EXPECT_THAT(
-      WrongAfterHead(kGrid, {"data.source='txt'"}),
+      WrongAfterHead(kOneGrid, {"data.source='txt'"}),
       ElementsAre(HasSubstr("'source' is \"txt\"; it must be 'text', 'tokens' or 'synthetic'; "
                             "nearest valid name: 'text'")));
   EXPECT_THAT(
-      WrongAfterHead(std::string(kGrid) + "[[fit]]\nlaws = ['chinchila']\ntarget = 'd'\n"),
+      WrongAfterHead(std::string(kOneGrid) + "[[fit]]\nlaws = ['chinchila']\ntarget = 'd'\n"),
       ElementsAre(
           HasSubstr("there is no law 'chinchila'; nearest valid name: 'chinchilla'"),
           HasSubstr("'target' is \"d\", which no formula of 'laws' predicts; valid names: 'delta', "
                     "'loss', 'optimal_fraction'")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[start]\ncheckpoint = 3\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "[start]\ncheckpoint = 3\n"),
               ElementsAre(HasSubstr("'checkpoint' must be text, not 3")));
-  EXPECT_THAT(WrongAfterHead(std::string(kGrid) + "[training.groups.clip]\nlr = 3\n"),
+  EXPECT_THAT(WrongAfterHead(std::string(kOneGrid) + "[training.groups.clip]\nlr = 3\n"),
               ElementsAre(HasSubstr("unknown key 'lr' in [training.groups.clip]")));
 }
 

@@ -45,9 +45,9 @@ bool HasEnded(pid_t pid) {
 
 // Runs the program to its end; with `ready` it gets `signal` as soon as that says so of what the
 // program has written to its standard output.
-Ended Start(const ScratchFolder& folder, const std::vector<std::string>& arguments,
-            const std::function<bool(const std::string& output)>& ready = {},
-            int signal = SIGKILL) {
+Ended StartProgram(const ScratchFolder& folder, const std::vector<std::string>& arguments,
+                   const std::function<bool(const std::string& output)>& ready = {},
+                   int signal = SIGKILL) {
   const fs::path out = folder / "stdout", errors = folder / "stderr";
   fs::remove(out);  // `ready` must not see what an earlier program wrote
   const pid_t pid = ::fork();
@@ -80,7 +80,7 @@ Ended Start(const ScratchFolder& folder, const std::vector<std::string>& argumen
 // as it has begun).
 Ended KillAfterSaves(const ScratchFolder& folder, const fs::path& segment, size_t saves,
                      int signal) {
-  return Start(
+  return StartProgram(
       folder, {"run", segment},
       [saves](const std::string& output) {
         const std::vector<std::string> pieces = absl::StrSplit(output, "\"event\":\"checkpoint\"");
@@ -146,7 +146,7 @@ TEST(ProgramTest, KilledAtAnyMomentItEndsWithTheSameBytes) {
   ScratchFolder folder;
   const recipe::SegmentSpec spec = Spec(folder, 60);
   WriteSpec(folder / "whole", spec);
-  const Ended whole = Start(folder, {"run", folder / "whole"});
+  const Ended whole = StartProgram(folder, {"run", folder / "whole"});
   ASSERT_EQ(whole.exit_code, 0) << whole.errors;
   EXPECT_TRUE(absl::StrContains(whole.output, "\"event\":\"start\""));
   EXPECT_TRUE(absl::StrContains(whole.output, "\"event\":\"done\""));
@@ -161,7 +161,7 @@ TEST(ProgramTest, KilledAtAnyMomentItEndsWithTheSameBytes) {
     ++kills;
   }
   EXPECT_GT(kills, 2);
-  const Ended last = Start(folder, {"run", folder / "killed"});
+  const Ended last = StartProgram(folder, {"run", folder / "killed"});
   ASSERT_EQ(last.exit_code, 0) << last.errors;
   for (const char* file :
        {"result.json", "sites.json", "metrics.jsonl", "checkpoint.safetensors"}) {
@@ -171,14 +171,15 @@ TEST(ProgramTest, KilledAtAnyMomentItEndsWithTheSameBytes) {
   EXPECT_FALSE(fs::exists(folder / "killed" / "resume.safetensors.tmp"));
 
   // The finished segment can be described and given away.
-  const Ended described = Start(folder, {"describe", folder / "whole/spec.json"});
+  const Ended described = StartProgram(folder, {"describe", folder / "whole/spec.json"});
   ASSERT_EQ(described.exit_code, 0) << described.errors;
   const auto json = nlohmann::json::parse(described.output);
   EXPECT_EQ(json["counts"], nlohmann::json::parse(Bytes(folder / "whole/result.json"))["counts"]);
-  const Ended exported = Start(folder, {"export", folder / "whole", folder / "out"});
+  const Ended exported = StartProgram(folder, {"export", folder / "whole", folder / "out"});
   ASSERT_EQ(exported.exit_code, 0) << exported.errors;
   EXPECT_TRUE(fs::exists(folder / "out/quantized.safetensors"));
-  const Ended bench = Start(folder, {"bench-step", folder / "whole/spec.json", "--steps", "2"});
+  const Ended bench =
+      StartProgram(folder, {"bench-step", folder / "whole/spec.json", "--steps", "2"});
   ASSERT_EQ(bench.exit_code, 0) << bench.errors;
   EXPECT_GT(nlohmann::json::parse(bench.output)["tokens_per_second"].get<double>(), 0);
 }
@@ -200,7 +201,7 @@ TEST(ProgramTest, TrainsInBf16WithMasterWeightsInFp32) {
   spec.trajectory.peak_learning_rate = 1e-2;
   spec.trajectory.libtorch = QATLAS_TORCH_VERSION;
   WriteSpec(folder / "whole", spec);
-  const Ended whole = Start(folder, {"run", folder / "whole"});
+  const Ended whole = StartProgram(folder, {"run", folder / "whole"});
   ASSERT_EQ(whole.exit_code, 0) << whole.errors;
   const std::vector<double> losses = Losses(folder / "whole/metrics.jsonl");
   ASSERT_EQ(losses.size(), 60u);
@@ -210,7 +211,7 @@ TEST(ProgramTest, TrainsInBf16WithMasterWeightsInFp32) {
   recipe::SegmentSpec wide = spec;
   wide.trajectory.precision = "fp32";
   WriteSpec(folder / "wide", wide);
-  ASSERT_EQ(Start(folder, {"run", folder / "wide"}).exit_code, 0);
+  ASSERT_EQ(StartProgram(folder, {"run", folder / "wide"}).exit_code, 0);
   const std::vector<double> others = Losses(folder / "wide/metrics.jsonl");
   EXPECT_NE(losses, others);
   EXPECT_NEAR(losses.back(), others.back(), .1);
@@ -230,7 +231,7 @@ TEST(ProgramTest, TrainsInBf16WithMasterWeightsInFp32) {
     const Ended ended = KillAfterSaves(folder, folder / "killed", 1, signal);
     EXPECT_EQ(ended.exit_code, signal == SIGTERM ? 75 : -1) << ended.errors;
   }
-  const Ended last = Start(folder, {"run", folder / "killed"});
+  const Ended last = StartProgram(folder, {"run", folder / "killed"});
   ASSERT_EQ(last.exit_code, 0) << last.errors;
   for (const char* name :
        {"result.json", "sites.json", "metrics.jsonl", "checkpoint.safetensors"}) {
@@ -243,7 +244,7 @@ TEST(ProgramTest, AnotherLibTorchIsRefused) {
   recipe::SegmentSpec spec = Spec(folder, 4);
   spec.trajectory.libtorch = "2.99.0";
   WriteSpec(folder / "other", spec);
-  const Ended other = Start(folder, {"run", folder / "other"});
+  const Ended other = StartProgram(folder, {"run", folder / "other"});
   EXPECT_EQ(other.exit_code, 3);
   EXPECT_TRUE(absl::StrContains(other.errors, "planned for LibTorch 2.99.0, this worker has"))
       << other.errors;
@@ -278,7 +279,7 @@ TEST(ProgramTest, StartsFromACheckpointInHuggingFacesNames) {
   recipe::SegmentSpec spec = Spec(folder, 20);
   spec.trajectory.rules.clear();
   WriteSpec(folder / "trained", spec);
-  ASSERT_EQ(Start(folder, {"run", folder / "trained"}).exit_code, 0);
+  ASSERT_EQ(StartProgram(folder, {"run", folder / "trained"}).exit_code, 0);
   WriteAsHuggingFace(folder / "trained/checkpoint.safetensors", folder / "llama.safetensors", 32);
   spec.trajectory.start = "file:llama";
   spec.trajectory.schedule.clear();
@@ -286,7 +287,7 @@ TEST(ProgramTest, StartsFromACheckpointInHuggingFacesNames) {
   spec.start_is_foreign = true;
   spec.start_checkpoint = folder / "llama.safetensors";
   WriteSpec(folder / "foreign", spec);
-  const Ended foreign = Start(folder, {"run", folder / "foreign"});
+  const Ended foreign = StartProgram(folder, {"run", folder / "foreign"});
   ASSERT_EQ(foreign.exit_code, 0) << foreign.errors;
   EXPECT_EQ(nlohmann::json::parse(Bytes(folder / "trained/result.json"))["validation"],
             nlohmann::json::parse(Bytes(folder / "foreign/result.json"))["validation"]);
@@ -299,7 +300,7 @@ TEST(ProgramTest, StartsFromACheckpointInHuggingFacesNames) {
                                 {"kv_heads", int64_t{1}},
                                 {"vocabulary", int64_t{64}}}});
   WriteSpec(folder / "misfit", spec);
-  const Ended misfit = Start(folder, {"run", folder / "misfit"});
+  const Ended misfit = StartProgram(folder, {"run", folder / "misfit"});
   EXPECT_EQ(misfit.exit_code, 3);
   EXPECT_TRUE(absl::StrContains(
       misfit.errors,
@@ -311,7 +312,7 @@ TEST(ProgramTest, StartsFromACheckpointInHuggingFacesNames) {
 
 TEST(ProgramTest, SaysItsVersionsInOneLine) {
   ScratchFolder folder;
-  const Ended version = Start(folder, {"--version"});
+  const Ended version = StartProgram(folder, {"--version"});
   EXPECT_EQ(version.exit_code, 0) << version.errors;
   EXPECT_EQ(version.output.rfind("qatlas-train ", 0), 0u) << version.output;
   EXPECT_TRUE(absl::StrContains(version.output, ", LibTorch " QATLAS_TORCH_VERSION "\n"));
@@ -323,7 +324,7 @@ TEST(ProgramTest, AVocabularyTooSmallIsFoundBeforeCalibration) {
   recipe::SegmentSpec spec = Spec(folder, 4);  // lsq calibrates
   spec.trajectory.model.options.values["vocabulary"] = int64_t{32};
   WriteSpec(folder / "small", spec);
-  const Ended small = Start(folder, {"run", folder / "small"});
+  const Ended small = StartProgram(folder, {"run", folder / "small"});
   EXPECT_EQ(small.exit_code, 3);
   EXPECT_TRUE(
       absl::StrContains(small.errors, "the data has a vocabulary of 64, the model one of 32; give"))
@@ -332,44 +333,44 @@ TEST(ProgramTest, AVocabularyTooSmallIsFoundBeforeCalibration) {
 
 TEST(ProgramTest, SaysWhatIsWrongAndEndsAccordingly) {
   ScratchFolder folder;
-  EXPECT_EQ(Start(folder, {"run", folder / "none"}).exit_code, 3);
-  EXPECT_EQ(Start(folder, {"fly"}).exit_code, 3);
+  EXPECT_EQ(StartProgram(folder, {"run", folder / "none"}).exit_code, 3);
+  EXPECT_EQ(StartProgram(folder, {"fly"}).exit_code, 3);
   recipe::SegmentSpec spec = Spec(folder, 4);
   spec.trajectory.rules = {Rule("*.*.weight", "int", {{{"group", int64_t{24}}}})};
   WriteSpec(folder / "group", spec);
-  const Ended group = Start(folder, {"run", folder / "group"});
+  const Ended group = StartProgram(folder, {"run", folder / "group"});
   EXPECT_EQ(group.exit_code, 3);
   EXPECT_TRUE(absl::StrContains(group.errors, "site 0.qkv.weight: quantizer 'int': group = 24"))
       << group.errors;
   EXPECT_EQ(nlohmann::json::parse(Bytes(folder / "group/failed.json"))["kind"], "user-error");
-  EXPECT_EQ(Start(folder, {"describe", folder / "group/spec.json"}).exit_code, 3);
+  EXPECT_EQ(StartProgram(folder, {"describe", folder / "group/spec.json"}).exit_code, 3);
 
   spec.trajectory.rules = {Rule("*", "unheard-of", {})};
   WriteSpec(folder / "unknown", spec);
-  const Ended unknown = Start(folder, {"run", folder / "unknown"});
+  const Ended unknown = StartProgram(folder, {"run", folder / "unknown"});
   EXPECT_EQ(unknown.exit_code, 6);
   EXPECT_TRUE(absl::StrContains(unknown.errors, "unheard-of")) << unknown.errors;
   EXPECT_EQ(nlohmann::json::parse(Bytes(folder / "unknown/failed.json"))["kind"], "plugin");
   std::ofstream(folder / "unknown/specs.json") << nlohmann::json::array({spec.ToJson()});
-  const Ended asked = Start(folder, {"describe", folder / "unknown/specs.json"});
+  const Ended asked = StartProgram(folder, {"describe", folder / "unknown/specs.json"});
   EXPECT_EQ(asked.exit_code, 6);
   EXPECT_TRUE(absl::StrContains(asked.errors, "segment 0: ")) << asked.errors;
 
   spec.trajectory.rules = {Rule("*.*.weight", "int", {{{"bits", int64_t{4}}}})};
   spec.trajectory.rules[0].quantizer.options.values["bits"] = "four";
   WriteSpec(folder / "option", spec);
-  EXPECT_EQ(Start(folder, {"run", folder / "option"}).exit_code, 3);
+  EXPECT_EQ(StartProgram(folder, {"run", folder / "option"}).exit_code, 3);
   spec.trajectory.rules[0] = Rule("*.*.weight", "int", {{{"bits", int64_t{4}}}});
   spec.trajectory.rules[0].quantizer.numerics += 1;
   WriteSpec(folder / "numerics", spec);
-  EXPECT_EQ(Start(folder, {"run", folder / "numerics"}).exit_code, 6);
+  EXPECT_EQ(StartProgram(folder, {"run", folder / "numerics"}).exit_code, 6);
 
   spec.trajectory.rules.clear();
   spec.trajectory.peak_learning_rate = 1e30;
   spec.trajectory.schedule.clear();
   spec.trajectory.optimizer.clip = 0;
   WriteSpec(folder / "wild", spec);
-  const Ended wild = Start(folder, {"run", folder / "wild"});
+  const Ended wild = StartProgram(folder, {"run", folder / "wild"});
   EXPECT_EQ(wild.exit_code, 4) << wild.errors;
   const auto failed = nlohmann::json::parse(Bytes(folder / "wild/failed.json"));
   EXPECT_EQ(failed["kind"], "nan");
@@ -377,7 +378,7 @@ TEST(ProgramTest, SaysWhatIsWrongAndEndsAccordingly) {
 
   spec.trajectory.device = "cuda";
   WriteSpec(folder / "cuda", spec);
-  const Ended cuda = Start(folder, {"run", folder / "cuda"});
+  const Ended cuda = StartProgram(folder, {"run", folder / "cuda"});
   if (fs::exists("/dev/nvidiactl")) {
     // It trains there, and fails as it did on the CPU.
     EXPECT_EQ(cuda.exit_code, 4) << cuda.errors;
@@ -390,13 +391,13 @@ TEST(ProgramTest, SaysWhatIsWrongAndEndsAccordingly) {
   spec.trajectory.device = "cpu";
   spec.trajectory.data = "other";
   WriteSpec(folder / "data", spec);
-  EXPECT_TRUE(
-      absl::StrContains(Start(folder, {"run", folder / "data"}).errors, "describes the data"));
+  EXPECT_TRUE(absl::StrContains(StartProgram(folder, {"run", folder / "data"}).errors,
+                                "describes the data"));
   // A folder that cannot be written to: a full disk looks the same.
   spec = Spec(folder, 4);
   WriteSpec(folder / "blocked", spec);
   fs::create_directory(folder / "blocked/checkpoint.safetensors.tmp");
-  EXPECT_EQ(Start(folder, {"run", folder / "blocked"}).exit_code, 5);
+  EXPECT_EQ(StartProgram(folder, {"run", folder / "blocked"}).exit_code, 5);
 }
 
 }  // namespace

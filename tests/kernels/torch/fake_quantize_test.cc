@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/kernels/torch/support.h"
+
 namespace qatlas::kernels {
 namespace {
 
@@ -14,13 +16,6 @@ FakeQuantParams ParamsOf(std::int64_t group, ScaleIndex index) {
   p.divisor = 8.0f;
   return p;
 }
-
-at::Tensor Random(at::IntArrayRef sizes, double scale, std::uint64_t seed) {
-  at::manual_seed(seed);
-  return at::randn(sizes, at::kFloat).mul_(scale);
-}
-
-at::Tensor Leaf(const at::Tensor& t) { return t.detach().clone().requires_grad_(true); }
 
 // x [rows, cols] as [rows, groups, group].
 at::Tensor Grouped(const at::Tensor& x, std::int64_t group) {
@@ -48,12 +43,6 @@ at::Tensor Composed(const at::Tensor& x3, const at::Tensor& s) {
   const at::Tensor v = x3 / s;
   const at::Tensor rounded = v + (v.round() - v).detach();
   return s * rounded.clamp(-8, 7);
-}
-
-void ExpectClose(const at::Tensor& got, const at::Tensor& want, double tolerance) {
-  ASSERT_EQ(got.sizes(), want.sizes());
-  EXPECT_LE((got - want).abs().max().item<double>(),
-            tolerance * std::max(1.0, want.abs().max().item<double>()));
 }
 
 TEST(FakeQuantizeTest, AbsMaxPassesTheGradient) {

@@ -5,21 +5,10 @@
 #include <qatlas/kernels/torch/rotary.h>
 #include <qatlas/kernels/torch/swiglu.h>
 
+#include "tests/kernels/torch/support.h"
+
 namespace qatlas::kernels {
 namespace {
-
-at::Tensor Random(at::IntArrayRef sizes, double scale, std::uint64_t seed) {
-  at::manual_seed(seed);
-  return at::randn(sizes, at::kFloat).mul_(scale);
-}
-
-at::Tensor Leaf(const at::Tensor& t) { return t.detach().clone().requires_grad_(true); }
-
-void ExpectClose(const at::Tensor& got, const at::Tensor& want, double tolerance) {
-  ASSERT_EQ(got.sizes(), want.sizes());
-  EXPECT_LE((got - want).abs().max().item<double>(),
-            tolerance * std::max(1.0, want.abs().max().item<double>()));
-}
 
 TEST(RmsNormTorchTest, AgreesWithComposition) {
   const at::Tensor x0 = Random({3, 70, 96}, 2.0, 1);

@@ -231,14 +231,14 @@ TEST_P(Recovery, StaysWithinItsStandardErrors) {
   }
 }
 
-std::string TestName(const ::testing::TestParamInfo<int>& info) {
+std::string CaseName(const ::testing::TestParamInfo<int>& info) {
   std::string name = Cases()[info.param].form + "_" + std::to_string(info.param);
   for (char& c : name) c = c == '-' ? '_' : c;
   return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Laws, Recovery, ::testing::Range(0, static_cast<int>(Cases().size())),
-                         TestName);
+                         CaseName);
 
 }  // namespace
 }  // namespace qatlas::testing

@@ -21,7 +21,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using Weights = std::map<std::string, at::Tensor>;
 
-struct Shape {
+struct ForeignShape {
   int64_t layers = 2, width = 24, ffn = 40, heads = 6, kv_heads = 2, vocabulary = 37;
   bool tied = false;
 };
@@ -33,7 +33,7 @@ at::Tensor Values(at::IntArrayRef shape, double phase) {
   return at::sin(at::arange(count, at::kDouble) * 1.7 + phase).mul(.15).to(at::kFloat).view(shape);
 }
 
-Weights MakeWeights(const Shape& s) {
+Weights MakeWeights(const ForeignShape& s) {
   const int64_t kv_rows = s.kv_heads * (s.width / s.heads);
   Weights weights;
   double phase = 0;
@@ -63,7 +63,8 @@ Weights MakeWeights(const Shape& s) {
 // heads of a group, cos and sin over the whole head with the halves turned against each other.
 class PlainHuggingFace {
  public:
-  PlainHuggingFace(const Shape& shape, Weights weights) : s_(shape), weights_(std::move(weights)) {}
+  PlainHuggingFace(const ForeignShape& shape, Weights weights)
+      : s_(shape), weights_(std::move(weights)) {}
 
   at::Tensor Logits(const at::Tensor& tokens) const {
     const int64_t batch = tokens.size(0), time = tokens.size(1);
@@ -108,7 +109,7 @@ class PlainHuggingFace {
     const at::Tensor turned = at::cat({-x.slice(3, size / 2), x.slice(3, 0, size / 2)}, 3);
     return x * angles.cos() + turned * angles.sin();
   }
-  Shape s_;
+  ForeignShape s_;
   Weights weights_;
 };
 
@@ -120,12 +121,12 @@ class LlamaForeign : public ::testing::Test {
   }
   ~LlamaForeign() override { fs::remove_all(folder_); }
 
-  Options OptionsOf(const Shape& s) const {
+  Options OptionsOf(const ForeignShape& s) const {
     return LlamaOptions(s.layers, s.width, s.ffn, s.heads, s.kv_heads, s.vocabulary, s.tied);
   }
   // Writes the weights to a file and loads a model of the shape from it.
-  absl::Status Load(const Weights& weights, const Shape& shape, std::unique_ptr<Model>* model,
-                    at::ScalarType dtype = at::kFloat) const {
+  absl::Status Load(const Weights& weights, const ForeignShape& shape,
+                    std::unique_ptr<Model>* model, at::ScalarType dtype = at::kFloat) const {
     std::vector<NamedTensor> tensors;
     for (const auto& [name, tensor] : weights) {
       const bool real = at::isFloatingType(tensor.scalar_type());
@@ -139,7 +140,7 @@ class LlamaForeign : public ::testing::Test {
     *model = BuildLlama(options);
     return train::LoadForeign(**file, Builder(options)->ForeignLayouts(), **model);
   }
-  std::string Refusal(const Weights& weights, const Shape& shape) const {
+  std::string Refusal(const Weights& weights, const ForeignShape& shape) const {
     std::unique_ptr<Model> model;
     return std::string(Load(weights, shape, &model).message());
   }
@@ -147,8 +148,9 @@ class LlamaForeign : public ::testing::Test {
 };
 
 TEST_F(LlamaForeign, LogitsAreThoseOfThePlainImplementation) {
-  for (const Shape& shape : {Shape{}, Shape{.kv_heads = 6}, Shape{.kv_heads = 1, .tied = true},
-                             Shape{.layers = 1, .width = 64, .ffn = 96, .heads = 2}}) {
+  for (const ForeignShape& shape :
+       {ForeignShape{}, ForeignShape{.kv_heads = 6}, ForeignShape{.kv_heads = 1, .tied = true},
+        ForeignShape{.layers = 1, .width = 64, .ffn = 96, .heads = 2}}) {
     const Weights weights = MakeWeights(shape);
     std::unique_ptr<Model> model;
     const absl::Status status = Load(weights, shape, &model);
@@ -167,7 +169,7 @@ TEST_F(LlamaForeign, LogitsAreThoseOfThePlainImplementation) {
 }
 
 TEST_F(LlamaForeign, HalfPrecisionAndBuffersAreRead) {
-  const Shape shape;
+  const ForeignShape shape;
   Weights weights = MakeWeights(shape);
   for (auto& [name, tensor] : weights) tensor = tensor.to(at::kBFloat16).to(at::kFloat);
   Weights with_buffer = weights;
@@ -182,7 +184,7 @@ TEST_F(LlamaForeign, HalfPrecisionAndBuffersAreRead) {
 }
 
 TEST_F(LlamaForeign, ATiedHeadMayBeWrittenOutIfItIsTheEmbedding) {
-  const Shape tied{.tied = true};
+  const ForeignShape tied{.tied = true};
   Weights weights = MakeWeights(tied);
   weights["lm_head.weight"] = weights["model.embed_tokens.weight"].clone();
   std::unique_ptr<Model> model;
@@ -191,32 +193,32 @@ TEST_F(LlamaForeign, ATiedHeadMayBeWrittenOutIfItIsTheEmbedding) {
   weights["lm_head.weight"] = weights["lm_head.weight"] + 1;
   EXPECT_THAT(Refusal(weights, tied),
               HasSubstr("'lm_head.weight' differs from 'model.embed_tokens.weight'"));
-  EXPECT_THAT(Refusal(MakeWeights(tied), Shape{}), HasSubstr("'lm_head.weight' is missing"));
+  EXPECT_THAT(Refusal(MakeWeights(tied), ForeignShape{}), HasSubstr("'lm_head.weight' is missing"));
 }
 
 TEST_F(LlamaForeign, EveryTensorThatDoesNotFitIsNamed) {
-  const Weights weights = MakeWeights(Shape{});
+  const Weights weights = MakeWeights(ForeignShape{});
   EXPECT_THAT(
-      Refusal(weights, Shape{.kv_heads = 3, .vocabulary = 40}),
+      Refusal(weights, ForeignShape{.kv_heads = 3, .vocabulary = 40}),
       AllOf(HasSubstr("Hugging Face's Llama"),
             HasSubstr("'model.embed_tokens.weight' has shape [37, 24], [40, 24] is needed"),
             HasSubstr("'model.layers.0.self_attn.k_proj.weight' has shape [8, 24], [12, 24] is"),
             HasSubstr("'model.layers.1.self_attn.v_proj.weight' has shape [8, 24], [12, 24] is")));
-  EXPECT_THAT(Refusal(weights, Shape{.layers = 1}),
+  EXPECT_THAT(Refusal(weights, ForeignShape{.layers = 1}),
               HasSubstr("no place for 'model.layers.1.input_layernorm.weight'"));
-  EXPECT_THAT(Refusal(weights, Shape{.layers = 3}),
+  EXPECT_THAT(Refusal(weights, ForeignShape{.layers = 3}),
               HasSubstr("'model.layers.2.mlp.down_proj.weight' is missing"));
   Weights biased = weights;
   biased["model.layers.0.self_attn.q_proj.bias"] = at::zeros({24});
-  EXPECT_THAT(Refusal(biased, Shape{}),
+  EXPECT_THAT(Refusal(biased, ForeignShape{}),
               HasSubstr("no place for 'model.layers.0.self_attn.q_proj.bias'"));
   Weights whole = weights;
   whole["model.norm.weight"] = at::ones({24}, at::kLong);
-  EXPECT_THAT(Refusal(whole, Shape{}), HasSubstr("'model.norm.weight' has dtype Long"));
+  EXPECT_THAT(Refusal(whole, ForeignShape{}), HasSubstr("'model.norm.weight' has dtype Long"));
 }
 
 TEST_F(LlamaForeign, TheModelsOwnNamesStillDo) {
-  const Shape shape;
+  const ForeignShape shape;
   std::unique_ptr<Model> source = BuildLlama(OptionsOf(shape), /*seed=*/9);
   Weights weights;
   for (const NamedParameter& parameter : source->Parameters()) {

@@ -11,15 +11,15 @@ namespace {
 using lsq::LsqQuantizer;
 using ::testing::HasSubstr;
 
-struct Geometry {
+struct LsqGeometry {
   std::string operand, granularity;
   int64_t group;
   std::vector<int64_t> shape;  // of the steps, for x [6, 40]
   double sharing;
 };
 
-const std::vector<Geometry>& Geometries() {
-  static const std::vector<Geometry> geometries = {
+const std::vector<LsqGeometry>& LsqGeometries() {
+  static const std::vector<LsqGeometry> geometries = {
       {"weight", "group", 8, {6, 5}, 8},    {"weight", "channel", 8, {6, 1}, 40},
       {"weight", "tensor", 8, {1, 1}, 240}, {"input", "group", 8, {1, 5}, 48},
       {"input", "tensor", 8, {1, 1}, 240},
@@ -36,7 +36,7 @@ CalibrationStatistics Statistics(const at::Tensor& x) {
   return statistics;
 }
 
-std::unique_ptr<OperandQuantizer> Attach(const Geometry& g, int64_t bits, const at::Tensor& x) {
+std::unique_ptr<OperandQuantizer> Attach(const LsqGeometry& g, int64_t bits, const at::Tensor& x) {
   auto quantizer = Make<LsqQuantizer>(
       With(LsqDefaults(), {{"granularity", g.granularity}, {"group", g.group}, {"bits", bits}}));
   const CalibrationStatistics statistics = Statistics(x);
@@ -57,7 +57,7 @@ at::Tensor Expand(const at::Tensor& step) {
 
 TEST(Lsq, StartsAtTwiceTheMeanOverTheRootOfTheLargestCode) {
   const at::Tensor x = Values({6, 40}, 1);
-  for (const Geometry& g : Geometries()) {
+  for (const LsqGeometry& g : LsqGeometries()) {
     for (int64_t bits : {2, 4, 8}) {
       auto q = Attach(g, bits, x);
       const at::Tensor step = StepOf(*q);
@@ -72,7 +72,7 @@ TEST(Lsq, StartsAtTwiceTheMeanOverTheRootOfTheLargestCode) {
 }
 
 TEST(Lsq, EqualsTheReferenceBitForBit) {
-  for (const Geometry& g : Geometries()) {
+  for (const LsqGeometry& g : LsqGeometries()) {
     for (int64_t bits = 2; bits <= 8; ++bits) {
       for (at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
         auto q = Attach(g, bits, Values({6, 40}, 1));
@@ -102,7 +102,7 @@ TEST(Lsq, EqualsTheReferenceBitForBit) {
 
 // s (clip(v) + r), r = round(clip(v)) - clip(v) held fixed, in double.
 TEST(Lsq, GradientsMatchFiniteDifferencesOfTheSurrogate) {
-  for (const Geometry& g : Geometries()) {
+  for (const LsqGeometry& g : LsqGeometries()) {
     for (int64_t bits : {2, 4}) {
       auto q = Attach(g, bits, Values({6, 40}, 1));
       at::Tensor value = q->Parameters()[0].tensor;
@@ -145,7 +145,7 @@ TEST(Lsq, GradientsMatchFiniteDifferencesOfTheSurrogate) {
 
 TEST(Lsq, LearnsAStepWithLessError) {
   const at::Tensor x = Values({6, 40}, 1);
-  for (const Geometry& g : Geometries()) {
+  for (const LsqGeometry& g : LsqGeometries()) {
     auto q = Attach(g, 4, x);
     at::Tensor value = q->Parameters()[0].tensor;
     value.detach().mul_(3);
@@ -163,7 +163,7 @@ TEST(Lsq, LearnsAStepWithLessError) {
 }
 
 TEST(Lsq, StepsHaveTheirOwnGroupAndNeverCrossZero) {
-  auto q = Attach(Geometries()[0], 4, Values({6, 40}, 1));
+  auto q = Attach(LsqGeometries()[0], 4, Values({6, 40}, 1));
   const NamedParameter p = q->Parameters().at(0);
   EXPECT_EQ(p.group, "step");
   EXPECT_EQ(p.learning_rate, 1e-3);
@@ -178,7 +178,7 @@ TEST(Lsq, StepsHaveTheirOwnGroupAndNeverCrossZero) {
 
 TEST(Lsq, StateRoundTripsWithoutCalibration) {
   const at::Tensor x = Values({6, 40}, 1);
-  for (const Geometry& g : Geometries()) {
+  for (const LsqGeometry& g : LsqGeometries()) {
     auto saved = Attach(g, 4, x);
     saved->Parameters()[0].tensor.detach().mul_(1.25);
     auto quantizer = Make<LsqQuantizer>(
@@ -222,7 +222,7 @@ TEST(Lsq, ShapesThatDoNotFitAreErrors) {
 }
 
 TEST(Lsq, OddValues) {
-  const Geometry g = Geometries()[0];
+  const LsqGeometry g = LsqGeometries()[0];
   // A weight of zeros gets the smallest step, and can be learned out of.
   auto zero = Attach(g, 4, at::zeros({6, 40}));
   EXPECT_GT(StepOf(*zero).min().item<double>(), 0);
