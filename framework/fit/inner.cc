@@ -40,10 +40,15 @@ double StudentVariance(int64_t padded, const double* squares, const double* weig
 }
 
 const Kernels& KernelsOf(LawIsa isa) {
-  static constexpr Kernels portable = {baseline::Terms, baseline::Gradient, baseline::Normal};
+  static constexpr Kernels portable = {baseline::Terms,          baseline::Gradient,
+                                       baseline::Normal,         baseline::Residuals,
+                                       baseline::StudentScaleOf, baseline::StudentSlopes};
 #if defined(__x86_64__)
-  static constexpr Kernels wide = {avx2::Terms, avx2::Gradient, avx2::Normal};
-  static constexpr Kernels widest = {avx512::Terms, avx512::Gradient, avx512::Normal};
+  static constexpr Kernels wide = {avx2::Terms,     avx2::Gradient,       avx2::Normal,
+                                   avx2::Residuals, avx2::StudentScaleOf, avx2::StudentSlopes};
+  static constexpr Kernels widest = {avx512::Terms,          avx512::Gradient,
+                                     avx512::Normal,         avx512::Residuals,
+                                     avx512::StudentScaleOf, avx512::StudentSlopes};
   if (isa == LawIsa::kAvx512) return widest;
   if (isa == LawIsa::kAvx2) return wide;
 #endif

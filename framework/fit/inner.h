@@ -4,6 +4,7 @@
 #define QATLAS_FRAMEWORK_FIT_INNER_H_
 
 #include <cstdint>
+#include <limits>
 
 #include <qatlas/law_formula.h>
 
@@ -32,6 +33,13 @@ double StudentVariance(int64_t padded, const double* squares, const double* weig
 // The least s² that Student's t is given: that of rounding.
 inline constexpr double kLeastVariance = 1e-30;
 
+// What all rows together give each term of Student's t.
+struct StudentScale {
+  double objective = std::numeric_limits<double>::infinity();
+  double core = 0;    // nu s²
+  double factor = 0;  // psi = w factor r/(core + r²); 0: there is no scale
+};
+
 struct Kernels {
   // The objective (loss.h); infinity when a prediction is NaN, or not positive where its logarithm
   // is taken. With psi_i its derivative by r_i: slope = psi dr/df, and curvature = psi/r (dr/df)²,
@@ -44,6 +52,13 @@ struct Kernels {
   // The lower triangle of hessian[a][b] = sum_i J[a][i] J[b][i] curvature[i]; scratch: [padded].
   void (*normal)(int m, int64_t padded, const double* jacobian, const double* curvature,
                  double* hessian, double* scratch);
+  // `terms` of Student's t in its three steps, for rows in pieces: r, dr/df and r² of each piece;
+  // then the scale from the r² of all rows, [Padded(rows)], which it overwrites (of `all` the
+  // prediction is not read); then r and dr/df of each piece become slope and curvature.
+  void (*residuals)(const TermsInput& input, double* residual, double* derivative, double* squares);
+  StudentScale (*student_scale)(const TermsInput& all, double* squares);
+  void (*student_slopes)(int64_t rows, const double* weight, const StudentScale& scale,
+                         double* slope, double* curvature);
 };
 
 // Those of an instruction set, which the host must have, and of the host's best.

@@ -4,6 +4,8 @@
 #include <limits>
 #include <nlopt.hpp>
 
+#include <qatlas/vector_math.h>
+
 #include "framework/fit/dense.h"
 #include "framework/fit/local.h"
 
@@ -23,22 +25,44 @@ void LocalSearcher::SolveLinear(std::vector<double>* u) {
   }
   if (linear.empty()) return;
   // The objective may be infinite here (a prediction below 0): only prediction and Jacobian are
-  // used.
-  Assess(u->data(), true);
+  // used. In tiles, sums over rows: the normal equations of all coordinates, Jᵀ W J (lower
+  // triangle) and Jᵀ W rest, where rest is the target less what is not linear.
+  SetPoint(u->data());
   const bool log = problem_.loss().space == Space::kLog;
-  std::vector<double> weight(rows_);
-  std::vector<double> rest(rows_);  // the target less what is not linear
-  double typical = 0;               // mean |target|
-  for (int64_t i = 0; i < rows_; ++i) {
-    const double y = log ? std::exp(target_[i]) : target_[i];
-    typical += std::abs(y) / static_cast<double>(rows_);
-    weight[i] = weight_[i] * inverse_noise_[i] * inverse_noise_[i] / (log ? y * y : 1.0);
-    double known = prediction_[i];
-    for (int l : linear) {
-      known -= jacobian_[l * padded_ + i] * (log_[l] ? scale_[l] : (*u)[l]);
+  const inner::Kernels& kernels = inner::HostKernels();
+  std::vector<double> normal(m_ * m_), ahead(m_), size(m_), part(m_ * m_);
+  double typical = 0;  // mean |target|
+  for (int64_t begin = 0; begin < rows_; begin = TileEnd(begin)) {
+    const int64_t end = TileEnd(begin);
+    const int64_t padded = inner::Padded(end - begin);
+    EvaluateTile(begin, end, true);
+    bool finite = true;
+    for (int64_t i = 0; i < end - begin; ++i) {
+      const int64_t row = begin + i;
+      const double y = log ? vector_math::Exp(target_[row]) : target_[row];
+      typical += std::abs(y) / static_cast<double>(rows_);
+      double rest = y - prediction_[i];
+      for (int l : linear) rest += jacobian_[l * padded + i] * (log_[l] ? scale_[l] : (*u)[l]);
+      finite = finite && std::isfinite(rest);
+      curvature_[i] =
+          weight_[row] * inverse_noise_[row] * inverse_noise_[row] / (log ? y * y : 1.0);
+      slope_[i] = curvature_[i] * rest;
     }
-    rest[i] = y - known;
-    if (!std::isfinite(rest[i])) return;
+    if (!finite) return;
+    kernels.gradient(m_, padded, jacobian_.data(), slope_.data(), part.data());
+    for (int l : linear) {
+      ahead[l] += part[l];
+      double column = 0;
+      for (int64_t i = 0; i < end - begin; ++i) column += std::abs(jacobian_[l * padded + i]);
+      size[l] += column / static_cast<double>(rows_);
+    }
+    kernels.normal(m_, padded, jacobian_.data(), curvature_.data(), part.data(),
+                   row_scratch_.data());
+    for (int l : linear) {
+      for (int k : linear) {
+        if (k <= l) normal[l * m_ + k] += part[l * m_ + k];
+      }
+    }
   }
   // Solves; a parameter that leaves its bounds is put on them and the others are solved again.
   std::vector<int> open = linear;
@@ -48,23 +72,15 @@ void LocalSearcher::SolveLinear(std::vector<double>* u) {
     std::vector<double> b(n, 0.0);
     std::vector<double> norm(n, 0.0);
     for (int p = 0; p < n; ++p) {
-      const double* x = &jacobian_[open[p] * padded_];
-      for (int64_t i = 0; i < rows_; ++i) {
-        norm[p] += weight[i] * x[i] * x[i];
-        b[p] += weight[i] * x[i] * rest[i];
-      }
-      for (int q = 0; q <= p; ++q) {
-        const double* z = &jacobian_[open[q] * padded_];
-        for (int64_t i = 0; i < rows_; ++i) a[p * n + q] += weight[i] * x[i] * z[i];
-      }
-    }
-    for (int p = 0; p < n; ++p) {
+      norm[p] = normal[open[p] * m_ + open[p]];
       if (!(norm[p] > 0) || !std::isfinite(norm[p])) return;
       norm[p] = std::sqrt(norm[p]);
     }
     for (int p = 0; p < n; ++p) {
-      b[p] /= norm[p];
-      for (int q = 0; q <= p; ++q) a[p * n + q] /= norm[p] * norm[q];
+      b[p] = ahead[open[p]] / norm[p];
+      for (int q = 0; q <= p; ++q) {
+        a[p * n + q] = normal[open[p] * m_ + open[q]] / (norm[p] * norm[q]);
+      }
       a[p * n + p] += 1e-13;
     }
     if (!dense::Cholesky(n, a.data(), 1e-15)) return;
@@ -77,13 +93,7 @@ void LocalSearcher::SolveLinear(std::vector<double>* u) {
       const double value = b[p] / norm[p];
       double low = log_[l] ? std::exp(lower_[l]) : lower_[l];
       const double high = log_[l] ? std::exp(upper_[l]) : upper_[l];
-      if (log_[l]) {
-        double column = 0;
-        for (int64_t i = 0; i < rows_; ++i) {
-          column += std::abs(jacobian_[l * padded_ + i]) / static_cast<double>(rows_);
-        }
-        low = std::min(std::max(low, kSmallShare * typical / column), high);
-      }
+      if (log_[l]) low = std::min(std::max(low, kSmallShare * typical / size[l]), high);
       // Violations are compared by their share of the solution's size.
       const double violation = std::max(low - value, value - high) * norm[p];
       if (violation > worst_value) {
@@ -101,8 +111,8 @@ void LocalSearcher::SolveLinear(std::vector<double>* u) {
     }
     const int l = open[worst];
     (*u)[l] = log_[l] ? std::log(bound) : bound;
-    for (int64_t i = 0; i < rows_; ++i) rest[i] -= jacobian_[l * padded_ + i] * bound;
     open.erase(open.begin() + worst);
+    for (int k : open) ahead[k] -= normal[std::max(k, l) * m_ + std::min(k, l)] * bound;
   }
 }
 

@@ -28,7 +28,8 @@ LocalSearcher::LocalSearcher(const Problem& problem, const FitOptions& options)
       max_iterations_(options.max_iterations),
       m_(problem.coordinates()),
       rows_(problem.rows()),
-      padded_(inner::Padded(problem.rows())) {
+      padded_(inner::Padded(problem.rows())),
+      tile_(padded_ < kLeastTiles * kTile ? padded_ : kTile) {
   for (int i = 0; i < m_; ++i) {
     log_.push_back(problem.coordinate(i).log);
     lower_.push_back(problem.LowerCoordinate(i));
@@ -41,11 +42,16 @@ LocalSearcher::LocalSearcher(const Problem& problem, const FitOptions& options)
     length_.push_back(length);
     projected_.push_back(options.projected && coordinate.linear);
   }
-  for (std::vector<double>* rows :
-       {&target_, &weight_, &inverse_noise_, &prediction_, &slope_, &curvature_, &row_scratch_}) {
+  for (std::vector<double>* rows : {&target_, &weight_, &inverse_noise_}) {
     rows->assign(padded_, 0.0);
   }
-  jacobian_.assign(padded_ * m_, 0.0);
+  for (std::vector<double>* rows : {&prediction_, &slope_, &curvature_, &row_scratch_}) {
+    rows->assign(tile_, 0.0);
+  }
+  jacobian_.assign(tile_ * m_, 0.0);
+  if (Tiled() && problem.loss().shape == Shape::kStudentT) squares_.assign(padded_, 0.0);
+  gradient_sum_.assign(m_, 0.0);
+  hessian_sum_.assign(m_ * m_, 0.0);
   scale_.assign(m_, 1.0);
   values_.assign(problem.parameters().size(), 0.0);
   matrix_.assign(m_ * m_, 0.0);
@@ -77,71 +83,6 @@ void LocalSearcher::Hold(int i, double value) { lower_[i] = upper_[i] = value; }
 void LocalSearcher::Release(int i) {
   lower_[i] = problem_.LowerCoordinate(i);
   upper_[i] = problem_.UpperCoordinate(i);
-}
-
-double LocalSearcher::Terms(const double* prediction, double* slope, double* curvature) {
-  const inner::TermsInput input = {problem_.loss(), rows_,          prediction,
-                                   target_.data(),  weight_.data(), inverse_noise_.data()};
-  return inner::HostKernels().terms(input, slope, curvature, row_scratch_.data());
-}
-
-double LocalSearcher::Assess(const double* u, bool derivatives) {
-  const std::vector<Parameter>& parameters = problem_.parameters();
-  for (int i = 0; i < m_; ++i) {
-    // scale_ doubles as the natural value of logarithmic coordinates: dθ/du = θ.
-    scale_[i] = log_[i] ? vector_math::Exp(u[i]) : 1.0;
-  }
-  for (size_t p = 0; p < parameters.size(); ++p) {
-    const int c = parameters[p].coordinate;
-    values_[p] = c < 0 ? parameters[p].value : (log_[c] ? scale_[c] : u[c]);
-  }
-  problem_.Evaluate(values_, prediction_.data(), derivatives ? jacobian_.data() : nullptr, padded_,
-                    &scratch_);
-  double objective = Terms(prediction_.data(), slope_.data(), curvature_.data());
-  if (tether_ != nullptr) {
-    tether_gradient_.assign(m_, 0.0);
-    const double value = tether_->quantity(u, tether_gradient_.data());
-    tether_residual_ = (value - tether_->goal) / tether_->width;
-    for (double& x : tether_gradient_) x /= tether_->width;
-    objective += 0.5 * tether_residual_ * tether_residual_;
-    if (!std::isfinite(objective)) return std::numeric_limits<double>::infinity();
-  }
-  return objective;
-}
-
-void LocalSearcher::Gradient(double* g) {
-  inner::HostKernels().gradient(m_, padded_, jacobian_.data(), slope_.data(), g);
-  for (int i = 0; i < m_; ++i) g[i] *= scale_[i];
-  if (tether_ == nullptr) return;
-  for (int i = 0; i < m_; ++i) g[i] += tether_residual_ * tether_gradient_[i];
-}
-
-void LocalSearcher::Hessian(double* h) {
-  inner::HostKernels().normal(m_, padded_, jacobian_.data(), curvature_.data(), h,
-                              row_scratch_.data());
-  for (int a = 0; a < m_; ++a) {
-    for (int b = 0; b <= a; ++b) {
-      h[a * m_ + b] *= scale_[a] * scale_[b];
-      if (tether_ != nullptr) h[a * m_ + b] += tether_gradient_[a] * tether_gradient_[b];
-      h[b * m_ + a] = h[a * m_ + b];
-    }
-  }
-}
-
-double LocalSearcher::Objective(absl::Span<const double> u) { return Assess(u.data(), false); }
-
-double LocalSearcher::ObjectiveAndGradient(absl::Span<const double> u, double* gradient) {
-  const double objective = Assess(u.data(), true);
-  Gradient(gradient);
-  return objective;
-}
-
-LocalSearcher::Linearization LocalSearcher::Linearize(absl::Span<const double> u) {
-  const double objective = Assess(u.data(), true);
-  for (int a = 0; a < m_; ++a) {
-    for (int64_t i = 0; i < rows_; ++i) jacobian_[a * padded_ + i] *= scale_[a];
-  }
-  return {objective, prediction_.data(), jacobian_.data(), slope_.data(), curvature_.data()};
 }
 
 void LocalSearcher::Clip(double* u) const {
@@ -195,7 +136,9 @@ Refit LocalSearcher::Run(absl::Span<const double> start) {
   // A tether is not part of what Project solves.
   projects_ =
       tether_ == nullptr && std::find(projected_.begin(), projected_.end(), 1) != projected_.end();
+  if (projects_) MakeWhole();
   std::fill(pinned_.begin(), pinned_.end(), 0);
+  wants_hessian_ = true;
   state.objective =
       projects_ ? Project(state.coordinates.data()) : Assess(state.coordinates.data(), true);
   if (!std::isfinite(state.objective)) return state;
@@ -321,6 +264,7 @@ void LocalSearcher::Bfgs(Refit* state, std::vector<double>* g, std::vector<doubl
   std::vector<double> by(m_);
   std::vector<char> held(m_);
   state->converged = false;
+  wants_hessian_ = false;
   bool fresh = ResetInverse(u.data(), g->data(), h->data(), state->objective, &inverse);
   if (!fresh) return;
   for (int i = 0; i < m_; ++i) held[i] = Held(i, u.data(), g->data());

@@ -2,6 +2,7 @@
 #ifndef QATLAS_FRAMEWORK_FIT_LOCAL_H_
 #define QATLAS_FRAMEWORK_FIT_LOCAL_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -28,6 +29,8 @@ namespace qatlas::fit {
 // With FitOptions::projected, phase 1 solves the linear coordinates at every trial point (Project).
 //
 // Bounds are kept by projection: a coordinate at a bound whose gradient points outwards is held.
+//
+// Many rows are evaluated in tiles that stay in the cache, and only the sums over them are kept.
 class LocalSearcher {
  public:
   // The problem must outlive the searcher. tolerance and max_iterations are taken from options.
@@ -48,6 +51,9 @@ class LocalSearcher {
   };
   // For the searches that follow; nullptr for none. Must outlive them.
   void SetTether(const Tether* tether) { tether_ = tether; }
+  // Rows evaluated at a time; a multiple of inner::kLanes. Fewer than so many tiles are one.
+  static constexpr int64_t kTile = 2048;
+  static constexpr int kLeastTiles = 5;
 
   Refit Run(absl::Span<const double> start);
   // The search of this kind.
@@ -81,8 +87,19 @@ class LocalSearcher {
   Linearization Linearize(absl::Span<const double> u);
 
  private:
-  // Evaluates at u; fills slope_, curvature_ and the natural Jacobian (scales in scale_).
+  // Natural values of all parameters at u, and scale_.
+  void SetPoint(const double* u);
+  bool Tiled() const { return tile_ < padded_; }
+  // One tile of all rows from here on, for what needs the whole Jacobian.
+  void MakeWhole();
+  int64_t TileEnd(int64_t begin) const { return std::min(begin + tile_, rows_); }
+  // Prediction and Jacobian ([m][Padded(end - begin)]; or none) of a tile at the point set.
+  void EvaluateTile(int64_t begin, int64_t end, bool derivatives);
+  inner::TermsInput TermsOf(int64_t begin, int64_t end, const double* prediction) const;
+  // Evaluates at u; fills slope_, curvature_ and the natural Jacobian (scales in scale_), or, in
+  // tiles, the sums over them.
   double Assess(const double* u, bool derivatives);
+  double AssessTiles(bool derivatives);
   // Sets the projected coordinates of u to the optimum of the objective given the others, within
   // their bounds (reweighted where the loss is not quadratic in them), and assesses with
   // derivatives. Positive parameters whose term least squares wants gone get a value at which it
@@ -107,11 +124,16 @@ class LocalSearcher {
   double tolerance_;
   int max_iterations_;
   int m_;
-  int64_t rows_, padded_;
+  int64_t rows_, padded_, tile_;
   std::vector<char> log_;
   std::vector<double> lower_, upper_, length_;           // length: of the longest step
   std::vector<double> target_, weight_, inverse_noise_;  // target in the residual's space
-  std::vector<double> prediction_, jacobian_, slope_, curvature_, row_scratch_, scale_, values_;
+  std::vector<double> scale_, values_;
+  std::vector<double> prediction_, slope_, curvature_, row_scratch_;  // [tile]
+  std::vector<double> jacobian_;                                      // [m][tile]
+  // In tiles: sums over all rows at the point last assessed, before scale_; r² for Student's t.
+  std::vector<double> gradient_sum_, hessian_sum_, squares_;
+  bool wants_hessian_ = true, has_hessian_ = false;
   std::vector<double> scratch_, matrix_, trial_, trial_g_, trial_h_;
   std::vector<int> free_;
   // Variable projection: which coordinates are solved for, and of those which lie where their term

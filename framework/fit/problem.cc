@@ -44,44 +44,50 @@ double Problem::UpperCoordinate(int i) const {
   return coordinate(i).log ? std::log(coordinate(i).upper) : coordinate(i).upper;
 }
 
-void Problem::Evaluate(absl::Span<const double> values, double* prediction, double* jacobian,
-                       int64_t stride, std::vector<double>* scratch) const {
+void Problem::EvaluateRows(absl::Span<const double> values, int64_t begin, int64_t end,
+                           double* prediction, double* jacobian, int64_t stride,
+                           std::vector<double>* scratch) const {
   const LawBatch all = points_.Batch();
+  const size_t covariates = form_->Spec().covariates.size();
+  std::vector<const double*> pointers(2 * covariates);
+  const auto batch = [&](int64_t from, int64_t to) {
+    for (size_t c = 0; c < covariates; ++c) {
+      pointers[c] = all.values[c] + from;
+      pointers[covariates + c] = all.logs[c] + from;
+    }
+    return LawBatch{to - from, pointers.data(), pointers.data() + covariates};
+  };
   if (direct_) {
-    form_->Evaluate(all, values.data(), prediction, jacobian, stride);
+    form_->Evaluate(batch(begin, end), values.data(), prediction, jacobian, stride);
     return;
   }
-  const size_t covariates = form_->Spec().covariates.size();
   const int64_t base = static_cast<int64_t>(form_->Spec().parameters.size());
   int64_t largest = 0;
-  for (const Block& block : blocks_) largest = std::max(largest, block.end - block.begin);
+  for (const Block& block : blocks_) {
+    largest = std::max(largest, std::min(block.end, end) - std::max(block.begin, begin));
+  }
   const size_t wanted = base + (jacobian != nullptr ? base * largest : 0);
   if (scratch->size() < wanted) scratch->resize(wanted);
   double* theta = scratch->data();
   double* local = jacobian != nullptr ? scratch->data() + base : nullptr;
   if (jacobian != nullptr) {
     for (int c = 0; c < coordinates(); ++c) {
-      std::fill(jacobian + c * stride, jacobian + c * stride + rows(), 0.0);
+      std::fill(jacobian + c * stride, jacobian + c * stride + (end - begin), 0.0);
     }
   }
-  std::vector<const double*> pointers(2 * covariates);
   for (const Block& block : blocks_) {
-    const int64_t size = block.end - block.begin;
-    if (size == 0) continue;
-    for (size_t c = 0; c < covariates; ++c) {
-      pointers[c] = all.values[c] + block.begin;
-      pointers[covariates + c] = all.logs[c] + block.begin;
-    }
+    const int64_t from = std::max(block.begin, begin);
+    const int64_t size = std::min(block.end, end) - from;
+    if (size <= 0) continue;
     for (int64_t p = 0; p < base; ++p) theta[p] = values[block.parameters[p]];
-    form_->Evaluate({size, pointers.data(), pointers.data() + covariates}, theta,
-                    prediction + block.begin, local, size);
+    form_->Evaluate(batch(from, from + size), theta, prediction + (from - begin), local, size);
     if (jacobian == nullptr) continue;
     for (int64_t p = 0; p < base; ++p) {
       const int c = parameters_[block.parameters[p]].coordinate;
       if (c < 0) continue;
-      double* into = jacobian + c * stride + block.begin;
-      const double* from = local + p * size;
-      for (int64_t i = 0; i < size; ++i) into[i] += from[i];
+      double* into = jacobian + c * stride + (from - begin);
+      const double* column = local + p * size;
+      for (int64_t i = 0; i < size; ++i) into[i] += column[i];
     }
   }
 }

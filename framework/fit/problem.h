@@ -103,7 +103,12 @@ class Problem {
   // [coordinates()][stride], stride >= rows()) by the free parameters in natural units. Scratch
   // grows as needed.
   void Evaluate(absl::Span<const double> values, double* prediction, double* jacobian,
-                int64_t stride, std::vector<double>* scratch) const;
+                int64_t stride, std::vector<double>* scratch) const {
+    EvaluateRows(values, 0, rows(), prediction, jacobian, stride, scratch);
+  }
+  // The same of rows begin to end alone: prediction [end - begin], stride >= end - begin.
+  void EvaluateRows(absl::Span<const double> values, int64_t begin, int64_t end, double* prediction,
+                    double* jacobian, int64_t stride, std::vector<double>* scratch) const;
 
   // For each row of another table: the index of its block, or an error that names a category (or a
   // covariate that may be missing) that the fit has not seen. Used by predictions.
