@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "framework/cli/lab_stages.h"
 #include "framework/decompose/decompose.h"
 #include "framework/decompose/json.h"
@@ -138,8 +139,14 @@ absl::StatusOr<fs::path> Analyze(Session& session, AnalysisInputs inputs, const 
         return status;
       }
     } else {
-      page.notes.push_back(
-          absl::StrCat("No decomposition: ", std::string(split.status().message())));
+      // Of many rows that collide the first says what is wrong.
+      const std::vector<std::string> problems =
+          absl::StrSplit(split.status().message(), '\n', absl::SkipEmpty());
+      page.notes.push_back(absl::StrCat(
+          "No decomposition: ", problems.empty() ? "" : problems.front(),
+          problems.size() > 1
+              ? absl::StrCat(" (the first of at least ", problems.size(), " such problems).")
+              : "."));
     }
   }
   auto fits = StagesApart(session, inputs.fits, inputs.observations);

@@ -9,11 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/cli/lab_laws.h"
+#include "framework/cli/lab_notes.h"
 #include "framework/cli/lab_rows.h"
 #include "framework/compare/json.h"
 #include "framework/compare/verdict.h"
 #include "framework/fit/procedure.h"
-#include "framework/fit/stats.h"
 #include "framework/observe/load.h"
 #include "framework/plugin/nearest.h"
 #include "qatlas/law.h"
@@ -52,33 +52,6 @@ std::string NoteOnDependence(const compare::Comparison& comparison, const LabSet
   return absl::StrCat(how,
                       "uns that share a trunk or a full-precision pair are not independent, so "
                       "that differences of AICc overstate the evidence.");
-}
-
-// Runs that the best law misses by far: wild ones do not move the default loss, and must be said.
-void NoteOutliers(const compare::Ranked& best, const observe::Table& rows,
-                  std::vector<std::string>* notes) {
-  constexpr double kFar = 10;
-  constexpr size_t kShown = 5;
-  const fit::FitResult& fit = best.fit;
-  const bool log = fit.problem->loss().space == fit::Space::kLog;
-  std::vector<double> misses;
-  for (int64_t i = 0; i < fit.problem->rows(); ++i) {
-    misses.push_back(log ? std::log(fit.problem->target()[i] / fit.prediction[i])
-                         : fit.residual[i]);
-  }
-  const double scale = fit::NormalizedMad(misses);
-  std::vector<std::string> far;
-  for (size_t i = 0; i < misses.size(); ++i) {
-    if (scale > 0 && !(std::abs(misses[i]) <= kFar * scale)) {
-      far.push_back(rows.Where(fit.problem->row(static_cast<int64_t>(i))));
-    }
-  }
-  if (far.empty() || 10 * far.size() > misses.size()) return;
-  const size_t count = far.size();
-  far.resize(std::min(count, kShown));
-  notes->push_back(absl::StrCat(count, count == 1 ? " run lies" : " runs lie", " more than ", kFar,
-                                " robust standard deviations off ", best.name, ": ",
-                                absl::StrJoin(far, ", "), count > kShown ? " and more" : "", "."));
 }
 
 // The full-precision law fitted to the full-precision rows, for forms that predict the loss.
@@ -302,9 +275,7 @@ absl::StatusOr<LabResult> RunLab(Session& session, const observe::Table& table,
     for (auto& entry : refused) result.comparison.refused.push_back(std::move(entry));
     compare::Judge(&result.comparison);
   }
-  if (!result.comparison.ranking.empty()) {
-    NoteOutliers(result.comparison.ranking[0], result.rows, &result.notes);
-  }
+  NoteRows(result.comparison, settings, result.rows, &result.notes);
   result.comparison.notes.push_back(NoteOnDependence(result.comparison, settings));
   return result;
 }

@@ -71,6 +71,11 @@ absl::StatusOr<forms::MadeLaw> LawByText(Session& session, const std::string& te
 }
 
 bool DescribeBoth(Session& session, const LabSettings& settings) {
+  for (const auto& [parameter, columns] : settings.per) {
+    for (const char* kind : {"precision", "scheme", "quantizer", "weight_bits", "input_bits"}) {
+      if (absl::c_linear_search(columns, kind)) return true;
+    }
+  }
   LabSettings plain;
   plain.laws = settings.laws;
   plain.requests = settings.requests;
@@ -79,7 +84,14 @@ bool DescribeBoth(Session& session, const LabSettings& settings) {
   const auto laws = MakeLaws(session, plain, observe::Table());
   if (!laws.ok()) return false;
   return std::any_of(laws->begin(), laws->end(), [](const LabLaw& law) {
-    return law.law.form->Spec().CovariateIndex(kQuantized) >= 0;
+    const LawSpec& spec = law.law.form->Spec();
+    for (const char* covariate :
+         {kQuantized, "weight_bits", "input_bits", "fc2_input_bits", "kv_bits", "exponent_bits",
+          "mantissa_bits", "weight_gmse", "input_gmse", "qat_fraction"}) {
+      if (spec.CovariateIndex(covariate) >= 0) return true;
+    }
+    return std::any_of(spec.parameters.begin(), spec.parameters.end(),
+                       [](const LawParameter& p) { return !p.per.empty(); });
   });
 }
 

@@ -24,7 +24,8 @@ struct LabLaw {
 absl::StatusOr<std::vector<LabLaw>> MakeLaws(Session& session, const LabSettings& settings,
                                              const observe::Table& rows);
 
-// Whether one of the laws tells quantized rows from those of full precision by itself (kQuantized).
+// Whether one of the laws tells quantized rows from those of full precision by itself: it reads
+// kQuantized, bits or the QAT fraction, or has a parameter for each category of runs.
 bool DescribeBoth(Session& session, const LabSettings& settings);
 
 // One law from its text, without a table.

@@ -13,9 +13,11 @@ namespace qatlas::cli {
 // The rows that meet `where` (framework/observe/expression.h; empty: all), have the target, and are
 // of its kind: for δ both operands quantized (`part` both or missing), for the loss full precision.
 // `joint`: of the loss, both kinds, for laws that describe full precision and quantization at once.
-// The kind is not asked for where the condition names the column `part` (for the loss `scheme`
-// too) or the table has neither. Rows without the target are counted in `notes`. NotFound: no
-// column of the target; InvalidArgument: a wrong condition; FailedPrecondition: no row is left.
+// Where the table has neither `scheme` nor `part`, columns that observe::QuantizedRows hears tell
+// full precision. The kind is not asked for where the condition names the column `part` (for the
+// loss `scheme` too; the others where they tell) or the table has none of these. Rows that were
+// left out are said in `notes`. NotFound: no column of the target; InvalidArgument: a wrong
+// condition, labels that contradict bits; FailedPrecondition: no row is left.
 absl::StatusOr<observe::Table> ChooseRows(const observe::Table& table, const std::string& target,
                                           const std::string& where, std::vector<std::string>* notes,
                                           bool joint = false);

@@ -2,13 +2,16 @@
 
 #include <glob.h>
 
+#include <algorithm>
 #include <set>
+#include <string>
 #include <utility>
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
 
 #include "framework/observe/csv.h"
+#include "framework/observe/quantized.h"
 
 namespace qatlas::observe {
 namespace {
@@ -16,6 +19,14 @@ namespace {
 absl::Status At(const std::string& place, const absl::Status& status) {
   if (place.empty()) return status;
   return absl::Status(status.code(), absl::StrCat(place, ": ", status.message()));
+}
+
+// Of many problems the first, with how many there are.
+std::string FirstLineOf(absl::string_view message) {
+  const size_t lines = static_cast<size_t>(std::count(message.begin(), message.end(), '\n'));
+  std::string first(message.substr(0, message.find('\n')));
+  if (lines > 0) absl::StrAppend(&first, " (and ", lines, " more)");
+  return first;
 }
 
 bool IsPattern(const std::string& name) { return name.find_first_of("*?[") != std::string::npos; }
@@ -120,18 +131,31 @@ absl::StatusOr<Loaded> Load(const LoadSpec& spec) {
   loaded.notes = std::move(single->notes);
 
   const Table& table = loaded.table;
-  const bool can_pair = table.Has(spec.pair.loss) && (table.Has("scheme") || table.Has("part") ||
-                                                      !spec.pair.full_precision.empty());
+  const bool told = table.Has("scheme") || table.Has("part") || !spec.pair.full_precision.empty();
+  // Else bits and labels tell, where no δ is given; they may be wrong, and need not be heard.
+  const bool guessed = !told && TellsQuantized(table) && !table.Has("delta");
+  const bool can_pair = table.Has(spec.pair.loss) && (told || guessed);
   const bool pair =
       spec.pairing == PairingMode::kAlways || (spec.pairing == PairingMode::kAuto && can_pair);
   if (!pair) return loaded;
   absl::StatusOr<Pairing> pairing = PairRuns(table, spec.pair);
+  if (!pairing.ok() && guessed && spec.pairing == PairingMode::kAuto) {
+    loaded.notes.push_back(
+        absl::StrCat("No δ was computed: ", FirstLineOf(pairing.status().message())));
+    return loaded;
+  }
   if (!pairing.ok()) return At(spec.pair_place, pairing.status());
   loaded.table = std::move(pairing->table);
   loaded.unpaired = std::move(pairing->unpaired);
   loaded.matched_by = std::move(pairing->matched_by);
   loaded.paired = true;
-  if (!loaded.unpaired.empty()) {
+  if (pairing->full_precision.empty() && !loaded.unpaired.empty()) {
+    loaded.notes.push_back(absl::StrCat(
+        "No row is of full precision, so no δ can be computed. Such rows have scheme or precision "
+        "'fp', part 'none', or no bits below 16; a condition can name them (full_precision of "
+        "pair in a recipe)",
+        spec.import.where.empty() ? "." : "; where may have left them out."));
+  } else if (!loaded.unpaired.empty()) {
     const size_t count = loaded.unpaired.size();
     loaded.notes.push_back(absl::StrCat(count,
                                         count == 1 ? " row has no full-precision pair: "

@@ -15,7 +15,9 @@
 namespace qatlas::observe {
 
 enum class PairingMode {  // When rows are paired.
-  kAuto,    // where the table has a loss and tells full precision (scheme, part, or the rule)
+  kAuto,    // where the table has a loss and tells full precision: scheme, part or the rule;
+            // where it has no δ also other columns (QuantizedRows), and then what is wrong with
+            // its pairs is a note
   kAlways,  // an error where it cannot be done
   kNever,
 };

@@ -9,6 +9,7 @@
 
 #include "framework/observe/expression.h"
 #include "framework/observe/problems.h"
+#include "framework/observe/quantized.h"
 #include "framework/observe/schema.h"
 
 namespace qatlas::observe {
@@ -31,9 +32,16 @@ absl::StatusOr<std::vector<bool>> FindFullPrecision(const Table& table,
   const TextColumn* schemes = table.FindTexts("scheme");
   const TextColumn* parts = table.FindTexts("part");
   if (schemes == nullptr && parts == nullptr) {
-    return absl::InvalidArgumentError(
-        "cannot tell which rows are full precision: give a column 'scheme' (with 'fp') or 'part' "
-        "(with 'none'), or a condition");
+    if (!TellsQuantized(table)) {
+      return absl::InvalidArgumentError(
+          "cannot tell which rows are full precision: give a column 'scheme' (with 'fp'), 'part' "
+          "(with 'none'), 'precision' (with 'fp') or 'weight_bits' (16 or missing), or a "
+          "condition");
+    }
+    const absl::StatusOr<std::vector<double>> quantized = QuantizedRows(table);
+    if (!quantized.ok()) return quantized.status();
+    for (size_t row = 0; row < table.rows(); ++row) full[row] = (*quantized)[row] == 0;
+    return full;
   }
   for (size_t row = 0; row < table.rows(); ++row) {
     full[row] = schemes != nullptr

@@ -61,6 +61,10 @@ std::vector<Witness> Witnesses(const Table& table,
 
 }  // namespace
 
+bool TellsQuantized(const Table& table) {
+  return table.FindNumbers("quantized") != nullptr || !Witnesses(table, {}).empty();
+}
+
 absl::StatusOr<std::vector<double>> QuantizedRows(
     const Table& table, const std::map<std::string, std::string>& columns) {
   const auto mapped = [&](const char* name) {

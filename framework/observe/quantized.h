@@ -25,6 +25,9 @@ namespace qatlas::observe {
 absl::StatusOr<std::vector<double>> QuantizedRows(
     const Table& table, const std::map<std::string, std::string>& columns = {});
 
+// Whether the table has a column that QuantizedRows hears, G aside.
+bool TellsQuantized(const Table& table);
+
 }  // namespace qatlas::observe
 
 #endif  // QATLAS_FRAMEWORK_OBSERVE_QUANTIZED_H_

@@ -119,7 +119,7 @@ std::vector<SectionSpec> ObservationsSections() {
         MappingKey(
             "full_precision", KeyType::kText, "\"\"",
             "Condition that holds for full-precision rows. Empty: scheme is fp or missing; without "
-            "a scheme, part is none."),
+            "a scheme, part is none; without both, what precision, bits or quantized tell."),
         MappingKey("loss", KeyType::kText, "\"loss\"", "Column whose difference is delta."),
         MappingKey("loss_se", KeyType::kText, "\"loss_se\"", "Column of its standard error."),
         MappingKey("recompute", KeyType::kBool, "false",

@@ -100,7 +100,10 @@ void InPanel(size_t panel, nlohmann::json* trace) {
 nlohmann::json Axes(const std::string& x, const std::string& y, bool x_log, bool y_log) {
   nlohmann::json layout = {
       {"xaxis", {{"title", {{"text", PlotText(x)}}}, {"automargin", true}}},
-      {"yaxis", {{"title", {{"text", PlotText(y)}}}, {"automargin", true}, {"zeroline", true}}},
+      {"yaxis",
+       {{"title", {{"text", PlotText(y)}, {"standoff", 6}}},
+        {"automargin", true},
+        {"zeroline", true}}},
   };
   if (x_log) {
     layout["xaxis"]["type"] = "log";

@@ -112,8 +112,7 @@ ShownTable ChecklistTable(const std::string& id, const compare::Comparison& comp
     if (!range.empty()) ranges.push_back(range);
   }
   say("runs", "Over which range?", absl::StrJoin(ranges, "; "));
-  const std::string seeds = Levels(table, problem, "seed");
-  say("runs", "How many seeds?", seeds);
+  say("runs", "Which seeds?", Levels(table, problem, "seed"));
   say("runs", "Which runs were left out?",
       problem.dropped() > 0 ? absl::StrCat(problem.dropped(), " whose target is 0 or less")
                             : std::string("none of the rows given to this fit"));

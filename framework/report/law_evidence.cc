@@ -133,6 +133,32 @@ ShownTable WinTable(const std::string& id, const compare::WinMap& map) {
   return table;
 }
 
+// Round values over the range of `values`, for the ticks of a logarithmic axis: 1, 2 and 5, all
+// digits where these are fewer than two, whole decades where they are many. Empty: no such values.
+std::vector<double> RoundTicks(const std::vector<double>& values) {
+  constexpr size_t kMost = 8;
+  if (values.empty()) return {};
+  const auto [low, high] = std::minmax_element(values.begin(), values.end());
+  if (!(*low > 0) || !std::isfinite(*high)) return {};
+  std::vector<double> ticks;
+  for (const std::vector<double>& digits :
+       {std::vector<double>{1, 2, 5}, {1}, {1, 2, 3, 4, 5, 6, 7, 8, 9}}) {
+    if (ticks.size() >= 2 && ticks.size() <= kMost) break;
+    if (ticks.size() > kMost && digits.size() > 1) break;
+    if (ticks.size() < 2 && digits.size() == 1) continue;
+    ticks.clear();
+    for (int power = static_cast<int>(std::floor(std::log10(*low))) - 1;
+         power <= std::ceil(std::log10(*high)); ++power) {
+      for (double digit : digits) {
+        const double tick = digit * std::pow(10, power);
+        // The axis reaches somewhat beyond the values.
+        if (tick >= *low / 1.1 && tick <= 1.1 * *high) ticks.push_back(tick);
+      }
+    }
+  }
+  return ticks.size() < 2 ? std::vector<double>{*low, *high} : ticks;
+}
+
 Figure FanFigure(const std::string& id, const compare::Comparison& comparison) {
   Figure figure;
   figure.id = id + "-extrapolation";
@@ -142,6 +168,7 @@ Figure FanFigure(const std::string& id, const compare::Comparison& comparison) {
       "at x a run lies that many times beyond the threshold. A form to plan with stays low to the "
       "right; a point rests on as many predictions as the data say.";
   std::vector<std::string> axes;
+  std::vector<double> distances, errors;
   std::set<size_t> listed;
   for (size_t form = 0; form < comparison.ranking.size(); ++form) {
     const compare::Ranked& ranked = comparison.ranking[form];
@@ -161,6 +188,8 @@ Figure FanFigure(const std::string& id, const compare::Comparison& comparison) {
         if (!std::isfinite(step.rmse) || step.predictions == 0) continue;
         x.push_back(std::sqrt(step.low * step.high));
         y.push_back(step.rmse);
+        errors.push_back(step.rmse);
+        distances.insert(distances.end(), {step.low, step.high});
       }
       if (x.empty()) continue;
       auto place = std::find(axes.begin(), axes.end(), extrapolation.axis);
@@ -177,7 +206,9 @@ Figure FanFigure(const std::string& id, const compare::Comparison& comparison) {
   figure.layout =
       Axes("times beyond the runs fitted to", "RMSE of predictions (nats/token)", true, true);
   figure.layout["showlegend"] = true;
-  for (const char* axis : {"xaxis", "yaxis"}) figure.layout[axis]["dtick"] = "D2";
+  // Plotly's own labels of a logarithmic axis leave out the decade: a bare 5 for .005.
+  TickAt(distances, &figure.layout["xaxis"]);
+  TickAt(RoundTicks(errors), &figure.layout["yaxis"]);
   figure.wide = true;
   return figure;
 }

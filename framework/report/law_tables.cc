@@ -69,7 +69,8 @@ ShownTable RankingTable(const std::string& id, const compare::Comparison& compar
         .Append({{"form", ranked.name},
                  {"parameters", static_cast<double>(ranked.parameters)},
                  {"ΔAICc", ShortNumber(ranked.delta_aicc, 3)},
-                 {"weight AICc", Percent(ranked.weight_aicc)},
+                 // Without a finite AICc (too few runs) weights mean nothing.
+                 {"weight AICc", Percent(std::isfinite(ranked.aicc) ? ranked.weight_aicc : NAN)},
                  {"weight BIC", Percent(ranked.weight_bic)},
                  {"Δ log likelihood",
                   first ? std::string("best")

@@ -151,7 +151,8 @@ Figure PairFigure(const std::string& id, const std::string& name, const fit::Fit
       InPanel(panel, &point);
       figure.traces.push_back(std::move(point));
       const auto axis = [](const fit::Parameter& parameter) {
-        nlohmann::json result = {{"title", {{"text", PlotText(parameter.name)}}}};
+        // Beside the ticks, however wide they are.
+        nlohmann::json result = {{"title", {{"text", PlotText(parameter.name)}, {"standoff", 6}}}};
         if (parameter.log) {
           result["type"] = "log";
           result["nticks"] = 5;
@@ -242,7 +243,9 @@ std::optional<Figure> SurfaceFigure(const std::string& id, const std::string& na
                            {"line", {{"color", "#ffffff"}, {"width", 1}}},
                            {"colorbar", {{"thickness", 10}}}});
   nlohmann::json runs = PointTrace("runs", budgets, sizes, {}, 1, false);
-  runs["marker"] = {{"color", "#1c2430"}, {"symbol", "circle-open"}, {"size", 7}};
+  // Seen on dark and on light ground.
+  runs["marker"] = {
+      {"color", "white"}, {"size", 7}, {"line", {{"color", "#1c2430"}, {"width", 1.5}}}};
   runs["showlegend"] = false;
   figure.traces.push_back(std::move(runs));
   figure.layout = Axes("D (tokens)", "N (parameters)", true, true);

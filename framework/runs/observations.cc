@@ -209,8 +209,10 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
                                                                : OrMissing(scheme.input_bits));
     if (quantized) {
       number("G", GroupOf(scheme, description));
-      number("qat_fraction", 1 - static_cast<double>(run.quantized_from) /
-                                     static_cast<double>(run.steps + run.extra_steps));
+      // One division, so that a fifth is written as .2.
+      const int64_t steps = run.steps + run.extra_steps;
+      number("qat_fraction",
+             static_cast<double>(steps - run.quantized_from) / static_cast<double>(steps));
       row.push_back({"granularity", Granularity(scheme)});
       row.push_back({"quantizer", scheme.quantizer});
       if (run.baseline >= 0) row.push_back({"baseline", plan.runs[run.baseline].name});

@@ -43,7 +43,7 @@ std::vector<std::string> Chosen(const std::string& target, const std::string& wh
 TEST(ChooseRowsTest, ConditionsKeepTheKindUnlessTheyNameIt) {
   std::vector<std::string> notes;
   EXPECT_THAT(Chosen("delta", "", &notes), ElementsAre("both1", "both2", "blank"));
-  EXPECT_THAT(notes, ElementsAre(HasSubstr("1 rows without a delta")));
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("1 row without a finite delta was left out: f:8")));
   EXPECT_THAT(Chosen("delta", "D > 1", &notes), ElementsAre("both2", "blank"));
   EXPECT_THAT(Chosen("delta", "scheme == 'wa' && D > 1", &notes), ElementsAre("both2", "blank"));
   EXPECT_THAT(Chosen("delta", "part == 'weights' || D < 2", &notes),
@@ -56,6 +56,40 @@ TEST(ChooseRowsTest, ConditionsKeepTheKindUnlessTheyNameIt) {
   EXPECT_THAT(Chosen("loss", "part == 'weights'", &notes), ElementsAre("weights"));
   // A text is no column.
   EXPECT_THAT(Chosen("loss", "run == 'part' || D == 1", &notes), ElementsAre("fp1"));
+}
+
+// Without scheme and part, labels and bits tell what is quantized: a law of the full-precision loss
+// is not fitted to quantized runs too.
+TEST(ChooseRowsTest, LabelsAndBitsTellWhereNothingElseDoes) {
+  for (const char* text :
+       {"run,precision,loss\na,fp,3\nb,W4A4,3.1\n", "run,weight_bits,loss\na,16,3\nb,4,3.1\n",
+        "run,quantized,loss\na,0,3\nb,1,3.1\n"}) {
+    std::vector<std::string> notes;
+    const auto rows = ChooseRows(Read(text), "loss", "", &notes);
+    ASSERT_TRUE(rows.ok()) << rows.status();
+    ASSERT_EQ(rows->rows(), 1u) << text;
+    EXPECT_EQ(rows->TextAt(0, "run"), "a");
+    EXPECT_THAT(notes, ElementsAre(HasSubstr("1 quantized row was left out")));
+    const auto both = ChooseRows(Read(text), "loss", "", &notes, /*joint=*/true);
+    ASSERT_TRUE(both.ok()) << both.status();
+    EXPECT_EQ(both->rows(), 2u);
+  }
+  std::vector<std::string> notes;
+  const auto named =
+      ChooseRows(Read("weight_bits,loss\n16,3\n4,3.1\n"), "loss", "weight_bits == 4", &notes);
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_EQ(named->rows(), 1u);
+  EXPECT_THAT(notes, IsEmpty());
+  EXPECT_EQ(
+      ChooseRows(Read("precision,weight_bits,loss\nfp,4,3\n"), "loss", "", &notes).status().code(),
+      absl::StatusCode::kInvalidArgument);
+}
+
+TEST(ChooseRowsTest, ATableWithoutDeltaSaysWhatToDo) {
+  std::vector<std::string> notes;
+  const absl::Status status = ChooseRows(Read("N,D,loss\n1,2,3\n"), "delta", "", &notes).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("--target loss"));
 }
 
 TEST(ChooseRowsTest, Refusals) {

@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "framework/observe/csv.h"
 #include "tests/framework/cli/program.h"
 #include "tests/framework/fit/simulate.h"
@@ -47,6 +49,66 @@ double Value(const nlohmann::json& fit, const std::string& name) {
   }
   ADD_FAILURE() << "no parameter " << name << " in " << fit["parameters"];
   return 0;
+}
+
+// δ of two precisions, twice apart, on a grid of sizes, budgets and groups; `labels` of theirs.
+std::string TwoPrecisions(const std::string& one, const std::string& other) {
+  std::string text = "N,D,G,precision,seed,delta\n";
+  for (double n : {1e8, 2e8, 4e8}) {
+    for (double d : {1e10, 4e10, 1.6e11}) {
+      for (double g : {32., 128., 1024.}) {
+        for (double factor : {1., 2.}) {
+          const double wiggle = 1 + .01 * std::sin(n / 1e7 + d / 1e9 + g + factor);
+          absl::StrAppend(&text, n, ",", d, ",", g, ",", factor == 1 ? one : other, ",0,",
+                          factor * .16 * std::pow(d, .07) * std::pow(std::log2(g), .8) /
+                              std::pow(n, .22) * wiggle,
+                          "\n");
+        }
+      }
+    }
+  }
+  return text;
+}
+
+TEST_F(LabVerbs, MixturesAreSaid) {
+  const std::string apart = WriteText(TwoPrecisions("W4A4", "W3A3"), "apart.csv");
+  const std::string verb = "fit " + apart + " --bootstraps 0 --law qat-unified";
+  const Output mixed = Qatlas(verb);
+  EXPECT_EQ(mixed.code, 0) << mixed.text;
+  EXPECT_THAT(mixed.text, HasSubstr("A mixture is fitted: runs differ by precision"));
+  EXPECT_THAT(mixed.text, HasSubstr("--per NAME=precision"));
+  EXPECT_THAT(Qatlas(verb + " --per k=precision").text, Not(HasSubstr("mixture")));
+  EXPECT_THAT(Qatlas(verb + " --map \"where=precision == 'W4A4'\"").text,
+              Not(HasSubstr("mixture")));
+  // Under one label nothing tells them apart but the result.
+  const Output alike = Qatlas("fit " + WriteText(TwoPrecisions("W4A4", "W4A4"), "alike.csv") +
+                              " --bootstraps 0 --law qat-unified");
+  EXPECT_THAT(alike.text, HasSubstr("27 sets of rows agree in all that the table tells"));
+}
+
+// Laws that read bits are fitted to both kinds of rows, others to full precision alone.
+TEST_F(LabVerbs, LawsOfPrecisionSeeQuantizedRows) {
+  std::string text = "N,D,scheme,weight_bits,input_bits,seed,loss\n";
+  for (double n : {1e8, 2e8, 4e8, 8e8}) {
+    for (double d : {1e10, 4e10, 1.6e11}) {
+      for (double bits : {16., 4., 3.}) {
+        const double share = bits == 16 ? 1 : 1 - std::exp(-bits / 2.5);
+        absl::StrAppend(&text, n, ",", d, ",", bits == 16 ? "fp,," : absl::StrCat("q,", bits, ","),
+                        ",0,",
+                        1.8 + 480 * std::pow(n * share, -.35) + 2000 * std::pow(d, -.37) +
+                            1e-4 * std::sin(n / 1e7 + d / 1e9 + bits),
+                        "\n");
+      }
+    }
+  }
+  const std::string verb = "fit " + WriteText(text) + " --target loss --bootstraps 0 --law ";
+  const Output precision = Qatlas(verb + "precision --json");
+  ASSERT_EQ(precision.code, 0) << precision.text;
+  EXPECT_EQ(FirstFit(precision.json())["rows"], 36);
+  EXPECT_NEAR(Value(FirstFit(precision.json()), "gamma_w"), 2.5, .1);
+  const Output plain = Qatlas(verb + "chinchilla");
+  EXPECT_THAT(plain.text, HasSubstr("chinchilla: 12 rows"));
+  EXPECT_THAT(plain.text, HasSubstr("24 quantized rows were left out"));
 }
 
 TEST_F(LabVerbs, NamedProcedureSearchesEveryStart) {

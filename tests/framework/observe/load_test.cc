@@ -73,6 +73,27 @@ TEST_F(LoadTest, MapsScalesMergesAndPairs) {
                                          HasSubstr("1 row has no full-precision pair")));
 }
 
+// Bits and labels tell full precision where there is no scheme and no part.
+TEST_F(LoadTest, PairsByBitsAndSaysWhereNothingIsOfFullPrecision) {
+  LoadSpec spec;
+  spec.files = {Write("bits.csv", "N,D,weight_bits,loss\n1,2,16,3\n1,2,4,3.25\n")};
+  const auto bits = Load(spec);
+  ASSERT_TRUE(bits.ok()) << bits.status();
+  EXPECT_EQ(bits->table.NumberAt(1, "delta"), .25);
+
+  spec.files = {Write("labels.csv", "N,D,precision,loss\n1,2,W4A4,3\n1,3,W4A4,3.25\n")};
+  const auto none = Load(spec);
+  ASSERT_TRUE(none.ok()) << none.status();
+  EXPECT_THAT(none->notes, ElementsAre(HasSubstr("No row is of full precision")));
+
+  // What only bits tell may be wrong: two rows of full precision are no error then.
+  spec.files = {Write("two.csv", "N,D,weight_bits,loss\n1,2,16,3\n1,2,16,3.1\n1,2,4,3.25\n")};
+  const auto two = Load(spec);
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_FALSE(two->paired);
+  EXPECT_THAT(two->notes, ElementsAre(HasSubstr("No δ was computed: ")));
+}
+
 TEST_F(LoadTest, ColumnsThatAMappingLeavesOutStillTellRunsApart) {
   // Two seeds with the same rounded loss, and one run listed twice; also across files, where a
   // column is a number in one and text in the other.
