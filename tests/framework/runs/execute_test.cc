@@ -143,7 +143,7 @@ TEST_F(ExecuteTest, AFailureBlocksItsDescendantsAlone) {
   unsetenv("FAKE_SCRIPT");
   const Plan plan = MustPlan(recipe);
   EXPECT_EQ(plan.totals.segments, 0);
-  EXPECT_THAT(ShowPlan(plan, 1), HasSubstr("failed before: nan at step 21: as scripted"));
+  EXPECT_THAT(ShowPlan(plan, 1), HasSubstr("failed before: nan after step 21: as scripted"));
   report = MustRun(recipe);
   EXPECT_EQ(report.trained, 0);
   EXPECT_EQ(report.ExitCode(), 5);
