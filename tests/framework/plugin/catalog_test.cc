@@ -122,6 +122,17 @@ TEST(Catalog, SaysWhyEachCandidateWasPassedOver) {
   EXPECT_TRUE(catalog.Find(QATLAS_KIND_SCHEME, "good").ok());
 }
 
+TEST(Catalog, ADamagedManifestIsNamedOnceAndWithWhatToDo) {
+  Folder folder;
+  folder.Write("x.toml", "");
+  const Catalog catalog = Catalog::Scan({folder.path()});
+  ASSERT_EQ(catalog.passed_over().size(), 1u);
+  EXPECT_EQ(catalog.passed_over()[0].path, folder.File("x.toml"));
+  EXPECT_EQ(catalog.passed_over()[0].reason,
+            "1:1: the manifest lacks the key 'manifest'; build the plugin again, which writes its "
+            "manifest");
+}
+
 TEST(Catalog, HandshakeNamesBothSides) {
   Manifest manifest;
   manifest.sdk_abi = QATLAS_SDK_ABI;
