@@ -13,6 +13,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 // toml++ asserts what a file may break ("[.a]") before it refuses it in words; with NDEBUG Clang
 // would take the assertion for the truth.
 #define TOML_ASSERT(condition) static_assert(true)
