@@ -106,8 +106,7 @@ TEST(Catalog, SaysWhyEachCandidateWasPassedOver) {
                          "its author for a build for ",
                          QATLAS_SDK_ABI));
   EXPECT_THAT(Reason(catalog, folder.File("alone.so")), HasSubstr("no manifest alone.toml"));
-  EXPECT_THAT(Reason(catalog, folder.File("bad.toml")),
-              StartsWith(folder.File("bad.toml") + ":2:"));
+  EXPECT_THAT(Reason(catalog, folder.File("bad.toml")), StartsWith("2:11: not TOML: "));
   EXPECT_THAT(Reason(catalog, missing), HasSubstr("cannot be read"));
 
   const absl::Status status = catalog.Find(QATLAS_KIND_SCHEME, "goood").status();
