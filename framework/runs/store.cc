@@ -47,7 +47,7 @@ bool Failure::TryAgain() const {
 }
 
 std::string Failure::Show() const {
-  return absl::StrCat(kind, step >= 0 ? absl::StrCat(" at step ", step) : "",
+  return absl::StrCat(kind, step >= 0 ? absl::StrCat(" after step ", step) : "",
                       message.empty() ? "" : ": ", message);
 }
 

@@ -77,7 +77,7 @@ TEST(ReportTest, OnlyFailedRunsGiveAPage) {
                   .Append({{"run", std::string("a")},
                            {"N", 1e6},
                            {"D", 1e6},
-                           {"status", std::string("failed: diverged at step 9")}})
+                           {"status", std::string("failed: diverged after step 9")}})
                   .ok());
   inputs.notes = {"1 run failed"};
   const Page page = MakePage(inputs);

@@ -241,7 +241,7 @@ Study QuickstartStudy(int seeds, uint64_t random_seed) {
   }
   study.inputs.site_history = HistoryOf(study.inputs.sites, 1.6e6);
   Provenance(&study.inputs);
-  study.inputs.notes = {"1 run failed: s, D 400k, W3A3, seed 1: diverged at step 120."};
+  study.inputs.notes = {"1 run failed: s, D 400k, W3A3, seed 1: diverged after step 120."};
   study.Decompose();
   return study;
 }

@@ -143,7 +143,7 @@ TEST_F(ExecuteTest, AFailureBlocksItsDescendantsAlone) {
   unsetenv("FAKE_SCRIPT");
   const Plan plan = MustPlan(recipe);
   EXPECT_EQ(plan.totals.segments, 0);
-  EXPECT_THAT(ShowPlan(plan, 1), HasSubstr("failed before: nan at step 21: as scripted"));
+  EXPECT_THAT(ShowPlan(plan, 1), HasSubstr("failed before: nan after step 21: as scripted"));
   report = MustRun(recipe);
   EXPECT_EQ(report.trained, 0);
   EXPECT_EQ(report.ExitCode(), 5);
@@ -168,7 +168,7 @@ TEST_F(ExecuteTest, DeathsOfWorkersAreNoticedAndTriedAgain) {
     const std::string want = how == std::string("kill")    ? "killed: signal 9"
                              : how == std::string("crash") ? "crashed: signal 6"
                              : how == std::string("lie")   ? "protocol: the worker ended without"
-                                                           : "out-of-memory at step 8";
+                                                           : "out-of-memory after step 8";
     EXPECT_THAT(why, HasSubstr(want));
     unsetenv("FAKE_SCRIPT");
     EXPECT_THAT(ShowPlan(MustPlan(Recipe({20})), 1), HasSubstr("tried again")) << how;

@@ -106,11 +106,11 @@ TEST_F(ObservationsTest, FailedRunsAppearWithTheirReason) {
       observe::ReadCsv((store_.StudyFolder("test") / "observations.csv").string()).value();
   ASSERT_EQ(table.rows(), 4u);
   EXPECT_EQ(table.TextAt(0, "status"), "done");
-  EXPECT_EQ(table.TextAt(1, "status"), "failed: nan at step 15: as scripted");
+  EXPECT_EQ(table.TextAt(1, "status"), "failed: nan after step 15: as scripted");
   EXPECT_TRUE(std::isnan(table.NumberAt(1, "loss")));
   EXPECT_EQ(table.NumberAt(1, "N"), 12 * 64);
   EXPECT_THAT(std::string(table.TextAt(2, "status")), HasSubstr("blocked by"));
-  EXPECT_THAT(std::string(table.TextAt(2, "status")), HasSubstr("nan at step 17"));
+  EXPECT_THAT(std::string(table.TextAt(2, "status")), HasSubstr("nan after step 17"));
 }
 
 TEST_F(ObservationsTest, StudiesReadBack) {
