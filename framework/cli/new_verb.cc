@@ -10,6 +10,8 @@
 #include "framework/cli/session.h"
 #include "framework/forms/formula_project.h"
 #include "framework/forms/project.h"
+#include "framework/plugin/catalog.h"
+#include "framework/plugin/manifest.h"
 
 namespace qatlas::cli {
 namespace {
@@ -31,11 +33,35 @@ struct NewLaw : NewPlugin {
 // Where nothing else is said: the form that everybody starts from.
 constexpr char kDefaultFormula[] = "L = E + A/N^alpha + B/D^beta";
 
+// A plugin whose name, or whose component's, another has too is passed over, and the other as well.
+absl::Status CheckNotTaken(Session& session, const NewPlugin& plugin) {
+  if (plugin.kind == "quantizer" && plugin.name == "none") {
+    return absl::AlreadyExistsError("rules say 'none' for full precision; name it otherwise");
+  }
+  auto catalog = session.Catalog();
+  if (!catalog.ok()) return catalog.status();
+  for (const plugin::Manifest* other : (*catalog)->Plugins()) {
+    std::string taken = other->name == plugin.name ? "plugin" : "";
+    for (const plugin::ComponentDeclaration& component : other->components) {
+      const std::string kind = plugin::KindName(component.kind);
+      if (component.name == plugin.name && (kind == plugin.kind || !taken.empty())) taken = kind;
+    }
+    if (taken.empty()) continue;
+    return absl::AlreadyExistsError(
+        absl::StrCat("the name '", plugin.name, "' is taken by a ", taken, " of ", other->library,
+                     "; two plugins of one name are both passed over, so choose another"));
+  }
+  return absl::OkStatus();
+}
+
 // Writes the project of a kind where nothing lies yet, and says what it wrote and what comes next.
 int Write(Session& session, const NewPlugin& plugin, const forms::TemplateValues& more,
           const std::vector<std::string>& notes) {
   auto values = forms::NameValues(plugin.kind, plugin.name);
   if (!values.ok()) return session.Fail(kUsage, values.status());
+  if (absl::Status status = CheckNotTaken(session, plugin); !status.ok()) {
+    return session.Fail(absl::IsAlreadyExists(status) ? kUsage : kFailed, status);
+  }
   const std::string version = QATLAS_VERSION;
   values->insert({{"version", version}, {"series", version.substr(0, version.rfind('.'))}});
   values->insert(more.begin(), more.end());

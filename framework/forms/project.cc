@@ -65,6 +65,11 @@ absl::StatusOr<TemplateValues> NameValues(const std::string& kind, const std::st
                      "' cannot name a plugin: small letters, digits and single '-' between them, "
                      "beginning with a letter"));
   }
+  // What the template calls without a namespace, or has itself, the class must not hide.
+  static constexpr const char* kTaken[] = {"Exp", "Log", "Log2", "Pow", "Shape"};
+  if (std::find(std::begin(kTaken), std::end(kTaken), type) != std::end(kTaken)) {
+    type += kind == "model" ? "Builder" : "Form";
+  }
   return TemplateValues{{"plugin", name}, {"file", file}, {"type", type}, {"kind", kind}};
 }
 

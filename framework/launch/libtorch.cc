@@ -7,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 #include <system_error>
+#include <tuple>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -101,14 +102,16 @@ std::string VersionOf(const std::string& folder) {
 }
 
 absl::StatusOr<LibTorch> FindLibTorch(const Places& places, const std::string& wanted) {
-  for (const auto& [folder, source] :
-       {std::pair{places.option, "--libtorch"}, std::pair{places.environment, "QATLAS_LIBTORCH"}}) {
+  for (const auto& [folder, source, named_by] :
+       {std::tuple{places.option, "--libtorch", "--libtorch"},
+        // `qatlas --libtorch` comes to its worker as the variable.
+        std::tuple{places.environment, "QATLAS_LIBTORCH", "--libtorch or QATLAS_LIBTORCH"}}) {
     if (folder.empty()) continue;
     if (HasLibTorch(folder)) return Take(folder, source, wanted);
-    return absl::NotFoundError(absl::StrCat(source, " names ", folder,
+    return absl::NotFoundError(absl::StrCat(named_by, " names ", folder,
                                             ", which holds no lib/libtorch_cpu.so; qatlas-train "
                                             "needs LibTorch ",
-                                            wanted));
+                                            wanted, ": ", Advice(wanted)));
   }
   std::vector<std::string> tried = {"--libtorch is not given", "QATLAS_LIBTORCH is not set"};
   for (const auto& [environment, variable] :

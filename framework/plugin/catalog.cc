@@ -6,8 +6,10 @@
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "framework/plugin/nearest.h"
 
 namespace qatlas::plugin {
@@ -80,7 +82,15 @@ void ScanFolder(const std::string& folder, const Host& host, std::vector<Manifes
   for (const fs::path& file : files) {
     absl::StatusOr<Manifest> manifest = ReadManifest(file.string());
     if (!manifest.ok()) {
-      passed_over->push_back({file.string(), std::string(manifest.status().message())});
+      // The reason stands behind the path already.
+      absl::string_view reason = manifest.status().message();
+      absl::ConsumePrefix(&reason, absl::StrCat(file.string(), ":"));
+      const bool damaged = absl::IsInvalidArgument(manifest.status());
+      passed_over->push_back(
+          {file.string(), absl::StrCat(absl::StripLeadingAsciiWhitespace(reason),
+                                       damaged ? "; build the plugin again, which writes its "
+                                                 "manifest"
+                                               : "")});
       libraries.erase(fs::path(file).replace_extension(".so").string());
       continue;
     }

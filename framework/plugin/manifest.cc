@@ -5,6 +5,7 @@
 #include <set>
 
 #include <qatlas/check.h>
+#include <qatlas/kinds.h>
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/plugin/document.h"
@@ -15,20 +16,6 @@ namespace qatlas::plugin {
 namespace {
 
 constexpr int64_t kManifestFormat = 1;
-
-struct Named {
-  int value;
-  const char* name;
-};
-constexpr Named kKinds[] = {{QATLAS_KIND_LAW, "law"},
-                            {QATLAS_KIND_SCHEME, "scheme"},
-                            {QATLAS_KIND_QUANTIZER, "quantizer"},
-                            {QATLAS_KIND_MODEL, "model"}};
-constexpr Named kTypes[] = {{QATLAS_OPTION_BOOL, "bool"},
-                            {QATLAS_OPTION_INT, "int"},
-                            {QATLAS_OPTION_FLOAT, "float"},
-                            {QATLAS_OPTION_STRING, "string"},
-                            {QATLAS_OPTION_TABLE, "table"}};
 
 // Reads the keys of one table of a manifest; the first problem is kept.
 class TableReader {
@@ -126,6 +113,14 @@ class TableReader {
   absl::Status status_;
 };
 
+// The number that has this word, of those from 1 to `last`.
+std::optional<int> NumberOf(absl::string_view name, const char* (*word)(int), int last) {
+  for (int number = 1; number <= last; ++number) {
+    if (word(number) == name) return number;
+  }
+  return std::nullopt;
+}
+
 absl::StatusOr<OptionDeclaration> ReadOptionDeclaration(const Node& table,
                                                         const std::string& component) {
   TableReader reader(table, absl::StrCat("an option of ", component));
@@ -138,14 +133,13 @@ absl::StatusOr<OptionDeclaration> ReadOptionDeclaration(const Node& table,
   option.choices = reader.TextList("choices", false);
   option.help = reader.Text("help");
   QATLAS_RETURN_IF_ERROR(reader.Finish());
-  const Named* found = std::find_if(std::begin(kTypes), std::end(kTypes),
-                                    [&](const Named& named) { return type == named.name; });
-  if (found == std::end(kTypes)) {
+  const std::optional<int> number = NumberOf(type, OptionTypeWord, QATLAS_OPTION_TABLE);
+  if (!number) {
     return absl::InvalidArgumentError(absl::StrCat(table.Find("type")->where, ": option '",
                                                    option.name, "' of ", component, ": type '",
                                                    type, "' is unknown"));
   }
-  option.type = found->value;
+  option.type = *number;
   if (absl::Status status = SetDefault(&option); !status.ok()) {
     return absl::InvalidArgumentError(absl::StrCat(table.where, ": option '", option.name, "' of ",
                                                    component, ": ", status.message()));
@@ -188,24 +182,17 @@ absl::StatusOr<ComponentDeclaration> ReadComponent(const Node& table) {
 }  // namespace
 
 std::string KindName(int kind) {
-  for (const Named& named : kKinds) {
-    if (named.value == kind) return named.name;
-  }
-  return absl::StrCat("kind ", kind);
+  const char* word = KindWord(kind);
+  return word != nullptr ? word : absl::StrCat("kind ", kind);
 }
 
 std::optional<int> KindFromName(absl::string_view name) {
-  for (const Named& named : kKinds) {
-    if (named.name == name) return named.value;
-  }
-  return std::nullopt;
+  return NumberOf(name, KindWord, QATLAS_KIND_MODEL);
 }
 
 std::string OptionTypeName(int type) {
-  for (const Named& named : kTypes) {
-    if (named.value == type) return named.name;
-  }
-  return absl::StrCat("type ", type);
+  const char* word = OptionTypeWord(type);
+  return word != nullptr ? word : absl::StrCat("type ", type);
 }
 
 const OptionDeclaration* ComponentDeclaration::FindOption(absl::string_view option) const {

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <memory>
 
+#include <qatlas/kinds.h>
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "framework/plugin/nearest.h"
@@ -26,21 +27,6 @@ std::string Range(const OptionDeclaration& option) {
   return absl::StrCat("at most ", Bound(*option.maximum));
 }
 
-const char* Wanted(int type) {
-  switch (type) {
-    case QATLAS_OPTION_BOOL:
-      return "true or false";
-    case QATLAS_OPTION_INT:
-      return "a whole number";
-    case QATLAS_OPTION_FLOAT:
-      return "a number";
-    case QATLAS_OPTION_STRING:
-      return "text";
-    default:
-      return "a table";
-  }
-}
-
 }  // namespace
 
 std::optional<OptionValue> ReadOption(const OptionDeclaration& option, const Node& value,
@@ -49,8 +35,8 @@ std::optional<OptionValue> ReadOption(const OptionDeclaration& option, const Nod
                                 ? TypeName(value.type)
                                 : ToToml(value);
   const auto wrong_type = [&]() -> std::optional<OptionValue> {
-    problems->Add(value.where, absl::StrCat("'", option.name, "' must be ", Wanted(option.type),
-                                            ", not ", shown));
+    problems->Add(value.where, absl::StrCat("'", option.name, "' must be ",
+                                            OptionTypeWanted(option.type), ", not ", shown));
     return std::nullopt;
   };
   const auto in_range = [&](double number) {
@@ -153,7 +139,7 @@ OptionTable ReadOptions(const ComponentDeclaration& component, const Node& table
       result.values[option.name] = *option.default_value;
     } else {
       problems->Add(table.where, absl::StrCat(who, " needs the option '", option.name, "', ",
-                                              Wanted(option.type), ": ", option.help));
+                                              OptionTypeWanted(option.type), ": ", option.help));
     }
   }
   return result;

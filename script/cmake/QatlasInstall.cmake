@@ -32,9 +32,9 @@ endforeach()
 install(DIRECTORY recipes/ DESTINATION share/qatlas/recipes COMPONENT laboratory
         FILES_MATCHING PATTERN "*.toml")
 install(DIRECTORY sdk/template DESTINATION share/qatlas COMPONENT laboratory)
-install(FILES README.md DESTINATION share/doc/qatlas-laboratory COMPONENT laboratory)
-install(DIRECTORY docs/ DESTINATION share/doc/qatlas-laboratory COMPONENT laboratory
-        FILES_MATCHING PATTERN "*.md" PATTERN "benchmarks" EXCLUDE PATTERN "quickstart" EXCLUDE)
+install(FILES README.md CONTRIBUTING.md DESTINATION share/doc/qatlas-laboratory COMPONENT laboratory)
+install(DIRECTORY docs/ DESTINATION share/doc/qatlas-laboratory/docs COMPONENT laboratory
+        FILES_MATCHING PATTERN "*.md" PATTERN "*.png")  # as in the tree, so that links between them hold
 install(DIRECTORY sdk/examples DESTINATION share/qatlas COMPONENT sdk)
 foreach(component laboratory training sdk)
   install(FILES LICENSE DESTINATION share/doc/qatlas-${component} RENAME copyright

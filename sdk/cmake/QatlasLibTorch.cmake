@@ -17,9 +17,22 @@ foreach(_candidate ${QATLAS_LIBTORCH_HINTS} ${_active})
   endif()
 endforeach()
 if(NOT EXISTS "${_torch}/lib/libtorch_cpu.so")
-  message(FATAL_ERROR "LibTorch not found${_torch}: no lib/libtorch_cpu.so. Run script/bootstrap in Qatlas's own "
-                      "tree, or name its folder with -DQATLAS_LIBTORCH=FOLDER, or build the law laboratory alone "
-                      "with -DQATLAS_TRAINING=OFF.")
+  if(_torch)
+    set(_missing "QATLAS_LIBTORCH names ${_torch}, which holds no lib/libtorch_cpu.so.")
+  elseif("$ENV{VIRTUAL_ENV}" STREQUAL "")
+    set(_missing "LibTorch not found: QATLAS_LIBTORCH is not set, and no Python environment is active.")
+  else()
+    string(CONCAT _missing "LibTorch not found: QATLAS_LIBTORCH is not set, and the Python environment "
+                           "$ENV{VIRTUAL_ENV} has no torch.")
+  endif()
+  if(QATLAS_SDK_TORCH_VERSION)  # an install
+    string(CONCAT _advice "Activate a Python environment with torch==${QATLAS_SDK_TORCH_VERSION}, or name LibTorch's "
+                          "folder with -DQATLAS_LIBTORCH=FOLDER; `qatlas doctor` says what it finds.")
+  else()
+    string(CONCAT _advice "Run script/bootstrap, or name LibTorch's folder with -DQATLAS_LIBTORCH=FOLDER, or build "
+                          "the law laboratory alone with -DQATLAS_TRAINING=OFF.")
+  endif()
+  message(FATAL_ERROR "${_missing} ${_advice}")
 endif()
 # The version stands on a continuation line of the macro.
 file(READ "${_torch}/include/torch/headeronly/version.h" _text)

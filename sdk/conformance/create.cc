@@ -8,25 +8,10 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "qatlas/kinds.h"
 
 namespace qatlas::conformance {
 namespace {
-
-const char* Wanted(int type) {
-  switch (type) {
-    case QATLAS_OPTION_BOOL:
-      return "true or false";
-    case QATLAS_OPTION_INT:
-      return "a whole number";
-    case QATLAS_OPTION_FLOAT:
-      return "a number";
-    case QATLAS_OPTION_STRING:
-      return "text";
-    case QATLAS_OPTION_TABLE:
-      return "a table";
-  }
-  return "of an unknown type";
-}
 
 absl::Status Wrong(const qatlas_option& option, const std::string& what) {
   return absl::InvalidArgumentError(absl::StrCat("option '", option.name, "' ", what));
@@ -56,19 +41,9 @@ double LeastNumber(const qatlas_option& option) {
 }  // namespace
 
 std::string KindName(int kind) {
-  switch (kind) {
-    case 0:
-      return "plugin";
-    case QATLAS_KIND_LAW:
-      return "law";
-    case QATLAS_KIND_SCHEME:
-      return "scheme";
-    case QATLAS_KIND_QUANTIZER:
-      return "quantizer";
-    case QATLAS_KIND_MODEL:
-      return "model";
-  }
-  return absl::StrCat("kind ", kind);
+  if (kind == 0) return "plugin";
+  const char* word = KindWord(kind);
+  return word != nullptr ? word : absl::StrCat("kind ", kind);
 }
 
 absl::StatusOr<OptionValue> ParseDefault(const qatlas_option& option) {
@@ -92,8 +67,8 @@ absl::StatusOr<OptionValue> ParseDefault(const qatlas_option& option) {
       if (text == "{}") return OptionValue(std::make_shared<const OptionTable>());
       break;
   }
-  return Wrong(option,
-               absl::StrCat("has the default '", text, "', which is not ", Wanted(option.type)));
+  return Wrong(option, absl::StrCat("has the default '", text, "', which is not ",
+                                    OptionTypeWanted(option.type)));
 }
 
 absl::Status CheckValue(const qatlas_option& option, const OptionValue& value) {
@@ -101,7 +76,7 @@ absl::Status CheckValue(const qatlas_option& option, const OptionValue& value) {
   const bool whole_for_float =
       option.type == QATLAS_OPTION_FLOAT && TypeOf(value) == QATLAS_OPTION_INT;
   if (TypeOf(value) != option.type && !whole_for_float) {
-    return Wrong(option, absl::StrCat("must be ", Wanted(option.type), ", not ", shown));
+    return Wrong(option, absl::StrCat("must be ", OptionTypeWanted(option.type), ", not ", shown));
   }
   if (const int64_t* integer = std::get_if<int64_t>(&value)) {
     return CheckRange(option, static_cast<double>(*integer), shown);

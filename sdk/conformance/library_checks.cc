@@ -13,6 +13,9 @@
 #include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -203,6 +206,12 @@ std::vector<std::string> Lines(const std::string& text) {
   return lines;
 }
 
+// A line of a file that may hold anything, as a terminal can show it.
+std::string Shown(absl::string_view line) {
+  const absl::string_view start = line.substr(0, 200);
+  return absl::c_any_of(start, absl::ascii_iscntrl) ? absl::CHexEscape(start) : std::string(start);
+}
+
 void Manifest(const Subject& subject, Probe& probe) {
   const qatlas_descriptor* plugin = Opened(subject, probe);
   if (plugin == nullptr) return;
@@ -210,6 +219,10 @@ void Manifest(const Subject& subject, Probe& probe) {
   const std::filesystem::path file = std::filesystem::path(library).replace_extension(".toml");
   probe.Trying(file.string());
   std::ifstream in(file);
+  std::error_code error;
+  if (!in && std::filesystem::exists(file, error)) {
+    return probe.Fail("the manifest beside the library cannot be read; see who may read it");
+  }
   if (!in) {
     return probe.Fail(absl::StrCat("there is no manifest beside the library; `qatlas-manifest ",
                                    library.string(), " ", file.string(), "` writes it"));
@@ -221,8 +234,8 @@ void Manifest(const Subject& subject, Probe& probe) {
     const std::string theirs = i < written.size() ? written[i] : "its end";
     const std::string ours = i < right.size() ? right[i] : "its end";
     if (theirs == ours) continue;
-    return probe.Fail(absl::StrCat("the manifest says: ", theirs, "\nthe library says:  ", ours,
-                                   "\nbuild the plugin again, which writes the manifest"));
+    return probe.Fail(absl::StrCat("the manifest says: ", Shown(theirs), "\nthe library says:  ",
+                                   ours, "\nbuild the plugin again, which writes the manifest"));
   }
 }
 

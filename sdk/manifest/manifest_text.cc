@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include "qatlas/kinds.h"
+
 namespace qatlas {
 namespace {
 
@@ -41,35 +43,8 @@ std::string List(const char* const* items) {
   return result + "]";
 }
 
-const char* KindName(int kind) {
-  switch (kind) {
-    case QATLAS_KIND_LAW:
-      return "law";
-    case QATLAS_KIND_SCHEME:
-      return "scheme";
-    case QATLAS_KIND_QUANTIZER:
-      return "quantizer";
-    case QATLAS_KIND_MODEL:
-      return "model";
-  }
-  return "unknown";
-}
-
-const char* TypeName(int type) {
-  switch (type) {
-    case QATLAS_OPTION_BOOL:
-      return "bool";
-    case QATLAS_OPTION_INT:
-      return "int";
-    case QATLAS_OPTION_FLOAT:
-      return "float";
-    case QATLAS_OPTION_STRING:
-      return "string";
-    case QATLAS_OPTION_TABLE:
-      return "table";
-  }
-  return "unknown";
-}
+// Of a kind or type that the SDK has no word for.
+const char* OrUnknown(const char* word) { return word == nullptr ? "unknown" : word; }
 
 }  // namespace
 
@@ -87,7 +62,7 @@ std::string ManifestText(const qatlas_descriptor& plugin, const std::string& lib
   for (uint64_t i = 0; i < plugin.component_count; ++i) {
     const qatlas_component& component = plugin.components[i];
     out += "\n[[component]]\n";
-    out += "kind = " + Quoted(KindName(component.kind)) + "\n";
+    out += "kind = " + Quoted(OrUnknown(KindWord(component.kind))) + "\n";
     out += "name = " + Quoted(component.name) + "\n";
     out += "summary = " + Quoted(component.summary) + "\n";
     out += "citation = " + Quoted(component.citation) + "\n";
@@ -97,7 +72,7 @@ std::string ManifestText(const qatlas_descriptor& plugin, const std::string& lib
       const qatlas_option& option = component.options[j];
       out += "\n[[component.option]]\n";
       out += "name = " + Quoted(option.name) + "\n";
-      out += "type = " + Quoted(TypeName(option.type)) + "\n";
+      out += "type = " + Quoted(OrUnknown(OptionTypeWord(option.type))) + "\n";
       if (option.default_value != nullptr)
         out += "default = " + Quoted(option.default_value) + "\n";
       if (!std::isnan(option.minimum)) out += "minimum = " + Number(option.minimum) + "\n";

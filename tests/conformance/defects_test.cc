@@ -140,6 +140,10 @@ TEST(Defects, AManifestThatLiesIsToldLineByLine) {
   EXPECT_EQ(report.finding.outcome, kFailed);
   EXPECT_THAT(report.finding.message, HasSubstr("the manifest says: maximum = 9"));
   EXPECT_THAT(report.finding.message, HasSubstr("the library says:  maximum = 8"));
+  // A file of anything is shown as text, not sent to the terminal.
+  std::ofstream(copy / "scheme-defective.toml") << "\x1b[2Jgone";
+  EXPECT_THAT(RunCase(cases[0], kHost, {}).finding.message,
+              HasSubstr("the manifest says: \\x1b[2Jgone"));
 }
 
 TEST(Defects, TheLeakIsFoundUnderAddressSanitizer) {

@@ -13,6 +13,8 @@ namespace {
 
 constexpr double kMany = 1 << 24;
 
+constexpr const char* kAbilities[] = {"role:qkv", "role:o", "role:fc1", "role:fc2", nullptr};
+
 constexpr qatlas_option kOptions[] = {
     IntOption("layers", nullptr, 1, 4096, "Number of transformer blocks."),
     IntOption("width", nullptr, 2, kMany, "Features of the residual stream."),
@@ -35,7 +37,7 @@ const ComponentInfo LlamaBuilder::kInfo = {
     "Llama-style decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU",
     "Grattafiori et al. 2024, arXiv:2407.21783; sizes of Chen et al. 2025",
     1,
-    nullptr,
+    kAbilities,
     kOptions,
     std::size(kOptions)};
 

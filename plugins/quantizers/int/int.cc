@@ -1,6 +1,7 @@
 #include "int.h"
 
 #include <qatlas/gradient.h>
+#include <qatlas/int_options.h>
 #include <qatlas/kernels/torch/fake_quantize.h>
 
 #include <cmath>
@@ -66,10 +67,7 @@ const ComponentInfo IntQuantizer::kInfo = {
 
 absl::StatusOr<std::unique_ptr<Quantizer>> IntQuantizer::Create(const Options& options) {
   Config config;
-  config.format.bits = static_cast<int>(options.Int("bits"));
-  config.format.granularity = ParseGranularity(options.String("granularity"));
-  config.format.group = options.Int("group");
-  config.format.short_last_group = options.Bool("short_last_group");
+  config.format = ReadIntFormat(options);
   config.divisor = DivisorOf(options.String("divisor"), config.format.bits);
   config.learned = options.String("clip") == "learned";
   config.clip_lr = options.Float("clip_lr");
@@ -81,9 +79,7 @@ absl::Status IntQuantizer::Check(const char* /*operand*/, int64_t in_features,
   return config_.format.Check(in_features);
 }
 
-int64_t IntQuantizer::NominalGroup() const {
-  return config_.format.granularity == Granularity::kGroup ? config_.format.group : 0;
-}
+int64_t IntQuantizer::NominalGroup() const { return NominalGroupOf(config_.format); }
 
 absl::StatusOr<std::unique_ptr<OperandQuantizer>> IntQuantizer::AttachOperand(
     const char* operand, const AttachContext& context) const {

@@ -143,10 +143,7 @@ const ComponentInfo LrQatQuantizer::kInfo = {
 
 absl::StatusOr<std::unique_ptr<Quantizer>> LrQatQuantizer::Create(const Options& options) {
   Config config;
-  config.format.bits = static_cast<int>(options.Int("bits"));
-  config.format.granularity = ParseGranularity(options.String("granularity"));
-  config.format.group = options.Int("group");
-  config.format.short_last_group = options.Bool("short_last_group");
+  config.format = ReadIntFormat(options);
   config.storage = ParseStorage(options.String("frozen"));
   config.rank = options.Int("rank");
   config.alpha = options.Float("alpha");

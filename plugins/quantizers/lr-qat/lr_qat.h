@@ -5,6 +5,7 @@
 
 #include <qatlas/component.h>
 #include <qatlas/int_format.h>
+#include <qatlas/int_options.h>
 #include <qatlas/options.h>
 #include <qatlas/quantizer.h>
 
@@ -57,9 +58,7 @@ class LrQatQuantizer final : public Quantizer {
   absl::StatusOr<std::unique_ptr<LinearOperator>> AttachLinear(const AttachContext& context,
                                                                bool owns_input) const override;
   double NominalBits() const override { return config_.format.bits; }
-  int64_t NominalGroup() const override {
-    return config_.format.granularity == Granularity::kGroup ? config_.format.group : 0;
-  }
+  int64_t NominalGroup() const override { return NominalGroupOf(config_.format); }
 
   const Config& config() const { return config_; }
 

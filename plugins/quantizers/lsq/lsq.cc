@@ -1,5 +1,6 @@
 #include "lsq.h"
 
+#include <qatlas/int_options.h>
 #include <qatlas/kernels/torch/fake_quantize.h>
 
 #include <algorithm>
@@ -57,10 +58,7 @@ const ComponentInfo LsqQuantizer::kInfo = {"lsq",
 
 absl::StatusOr<std::unique_ptr<Quantizer>> LsqQuantizer::Create(const Options& options) {
   Config config;
-  config.format.bits = static_cast<int>(options.Int("bits"));
-  config.format.granularity = ParseGranularity(options.String("granularity"));
-  config.format.group = options.Int("group");
-  config.format.short_last_group = options.Bool("short_last_group");
+  config.format = ReadIntFormat(options);
   config.step_lr = options.Float("step_lr");
   config.calibration_tokens = options.Int("calibration_tokens");
   return std::make_unique<LsqQuantizer>(config);
@@ -83,9 +81,7 @@ absl::Status LsqQuantizer::Check(const char* operand, int64_t in_features,
   return config_.format.Check(in_features);
 }
 
-int64_t LsqQuantizer::NominalGroup() const {
-  return config_.format.granularity == Granularity::kGroup ? config_.format.group : 0;
-}
+int64_t LsqQuantizer::NominalGroup() const { return NominalGroupOf(config_.format); }
 
 absl::StatusOr<std::unique_ptr<OperandQuantizer>> LsqQuantizer::AttachOperand(
     const char* operand, const AttachContext& context) const {

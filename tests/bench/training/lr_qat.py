@@ -81,20 +81,24 @@ def predict(model, scheme, tokens, width):
     head_copy = width * vocabulary * d if width != 4 else 0
     activations = layers * (kept + fake) + tokens * (2 * width * d + 2 * 8) + head_copy
     logits = width * tokens * vocabulary
-    widest = max(o * i for o, i in shapes)
-    transient = width * widest + 6 * BLOCK if low_rank else 0
+    # The backward pass of a linear builds its effective weight again, and works in blocks of rows.
+    def built(shape):
+        return width * shape[0] * shape[1] + 6 * BLOCK if low_rank else 0
     # The first summit: logits, and the gradients of what they came from.
     head = (4 + (width if width != 4 else 0)) * vocabulary * d if rest_trained else 0
     first = activations + logits + head + width * tokens * d
-    # Or below the first linear in the backward pass, fc2 of the last block: its own transients.
-    fc2 = 2 * width * tokens * max(d, f) + (transient if low_rank else 4 * d * f)
-    first = max(first, activations + head + fc2)
+    # Or below it the first linears of the backward pass, fc2 and fc1 of the last block: the gradients of their output
+    # and input, and what else they need; fc1 when fc2's input and SwiGLU's are gone.
+    fc1, fc2 = shapes[2], shapes[3]
+    at_fc2 = width * tokens * (d + f) + (built(fc2) if low_rank else 4 * d * f)
+    at_fc1 = width * tokens * d + (built(fc1) if low_rank else 4 * 3 * d * f)
+    first = max(first, activations + head + at_fc2, activations + head - width * tokens * f + at_fc1)
     # The last: all gradients but the embedding's, and the first block's qkv.
     gradients = 4 * trained
-    last = gradients + tokens * width * (qkv + 3 * d) + (transient if low_rank else 0)
+    last = gradients + tokens * width * (qkv + 3 * d) + built(shapes[0])
     return {"state": {name: int(value) for name, value in state.items()}, "activations": int(activations),
             "fake-quantized weights": int(layers * fake), "gradients": int(gradients),
-            "logits": int(logits), "transient": int(transient),
+            "logits": int(logits), "effective weight": int(built(shapes[2])),
             "peak": int(sum(state.values()) + max(first, last))}
 
 

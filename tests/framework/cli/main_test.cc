@@ -34,5 +34,19 @@ TEST(Subcommands, WhatIsMissingIsListed) {
   EXPECT_THAT(Qatlas("plugin new law").text, HasSubstr("NAME is required"));
 }
 
+TEST(PluginNew, ANameThatAnInstalledPluginHasIsTaken) {
+  for (const auto& [words, said] :
+       {std::pair{"law chinchilla", "the name 'chinchilla' is taken by a law of "},
+        std::pair{"law qat-unified", "law-qat.so; two plugins of one name are both passed over"},
+        // Names of plugins are one list for all kinds.
+        std::pair{"scheme chinchilla", "the name 'chinchilla' is taken by a law of "},
+        std::pair{"law qat", "the name 'qat' is taken by a plugin of "},
+        std::pair{"quantizer none", "rules say 'none' for full precision"}}) {
+    const Output output = Qatlas(std::string("plugin new ") + words);
+    EXPECT_EQ(output.code, 2) << output.text;
+    EXPECT_THAT(output.text, HasSubstr(said));
+  }
+}
+
 }  // namespace
 }  // namespace qatlas

@@ -62,6 +62,13 @@ TEST_F(ProjectTest, PlaceholdersAreFilledAndOtherAtSignsStay) {
   EXPECT_EQ((*files)[0].text, "HalfLife of half-life by a@b.org, checkout@v4 @@");
 }
 
+// A class Pow would hide the function Pow that formulas call.
+TEST_F(ProjectTest, NoClassHidesWhatItsTemplateUses) {
+  EXPECT_EQ(NameValues("law", "pow")->at("type"), "PowForm");
+  EXPECT_EQ(NameValues("law", "power")->at("type"), "Power");
+  EXPECT_EQ(NameValues("model", "shape")->at("type"), "ShapeBuilder");
+}
+
 TEST_F(ProjectTest, APlaceholderWithoutAValueAndAMissingTemplateAreErrors) {
   Write("a.txt", "@nonsense@");
   const auto values = NameValues("law", "x");

@@ -106,8 +106,7 @@ TEST(Catalog, SaysWhyEachCandidateWasPassedOver) {
                          "its author for a build for ",
                          QATLAS_SDK_ABI));
   EXPECT_THAT(Reason(catalog, folder.File("alone.so")), HasSubstr("no manifest alone.toml"));
-  EXPECT_THAT(Reason(catalog, folder.File("bad.toml")),
-              StartsWith(folder.File("bad.toml") + ":2:"));
+  EXPECT_THAT(Reason(catalog, folder.File("bad.toml")), StartsWith("2:11: not TOML: "));
   EXPECT_THAT(Reason(catalog, missing), HasSubstr("cannot be read"));
 
   const absl::Status status = catalog.Find(QATLAS_KIND_SCHEME, "goood").status();
@@ -120,6 +119,17 @@ TEST(Catalog, SaysWhyEachCandidateWasPassedOver) {
     EXPECT_THAT(message, HasSubstr(part));
   }
   EXPECT_TRUE(catalog.Find(QATLAS_KIND_SCHEME, "good").ok());
+}
+
+TEST(Catalog, ADamagedManifestIsNamedOnceAndWithWhatToDo) {
+  Folder folder;
+  folder.Write("x.toml", "");
+  const Catalog catalog = Catalog::Scan({folder.path()});
+  ASSERT_EQ(catalog.passed_over().size(), 1u);
+  EXPECT_EQ(catalog.passed_over()[0].path, folder.File("x.toml"));
+  EXPECT_EQ(catalog.passed_over()[0].reason,
+            "1:1: the manifest lacks the key 'manifest'; build the plugin again, which writes its "
+            "manifest");
 }
 
 TEST(Catalog, HandshakeNamesBothSides) {
