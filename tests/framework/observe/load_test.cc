@@ -175,6 +175,8 @@ TEST_F(LoadTest, AFilterThatLeavesNothingAndPairingThatCannotBe) {
   EXPECT_THAT(std::string(Load(spec).status().message()), HasSubstr("none of 6 rows meets it"));
   spec = Foreign(Write("f.csv", kForeign));
   spec.pair.full_precision = "";
+  EXPECT_TRUE(Load(spec)->paired);  // by their bits
+  spec.import.columns = {{"N", "params"}, {"D", "tokens_b"}, {"loss", "loss"}};
   EXPECT_FALSE(Load(spec)->paired);  // nothing tells full precision: auto does not pair
   spec.pairing = PairingMode::kAlways;
   spec.pair_place = "lab.toml:7:1";
