@@ -176,6 +176,8 @@ int FitOrCompare(Session& session, LabArguments& arguments, bool ranking) {
   }
   std::vector<LabResult> results;
   std::vector<StagedLaw> staged;
+  // Of a million rows the answer takes a gigabyte: it is made where somebody reads it.
+  const bool answered = session.json || !arguments.output.empty();
   nlohmann::ordered_json answers = nlohmann::ordered_json::array();
   bool any = false;
   for (const LabSettings& settings : *fits) {
@@ -183,7 +185,7 @@ int FitOrCompare(Session& session, LabArguments& arguments, bool ranking) {
       auto laws = RunStages(session, source->loaded.table, settings);
       if (!laws.ok()) return session.Fail(CodeOfTable(laws.status()), laws.status());
       for (StagedLaw& law : *laws) {
-        answers.push_back(ToJson(law));
+        if (answered) answers.push_back(ToJson(law));
         staged.push_back(std::move(law));
       }
       any = true;
@@ -195,29 +197,33 @@ int FitOrCompare(Session& session, LabArguments& arguments, bool ranking) {
       if (!session.json) PrintNotes(source->loaded.notes);
       return session.Fail(CodeOfTable(result.status()), result.status());
     }
-    nlohmann::ordered_json answer = ToJson(*result);
-    // What was read, left out and assumed.
-    std::vector<std::string> notes = source->loaded.notes;
-    notes.insert(notes.end(), result->notes.begin(), result->notes.end());
-    answer["input_notes"] = notes;
-    if (fits->size() > 1) answer["name"] = settings.name;
-    answers.push_back(std::move(answer));
+    if (answered) {
+      nlohmann::ordered_json answer = ToJson(*result);
+      // What was read, left out and assumed.
+      std::vector<std::string> notes = source->loaded.notes;
+      notes.insert(notes.end(), result->notes.begin(), result->notes.end());
+      answer["input_notes"] = notes;
+      if (fits->size() > 1) answer["name"] = settings.name;
+      answers.push_back(std::move(answer));
+    }
     any = any || !result->comparison.ranking.empty();
     results.push_back(*std::move(result));
   }
-  // One fit is answered by itself, several by a list.
-  const std::string json =
-      (answers.size() == 1 ? answers[0] : answers)
-          .dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  if (!arguments.output.empty()) {
-    if (absl::Status status = observe::WriteFileAtomically(arguments.output, json + "\n");
-        !status.ok()) {
-      return session.Fail(kFailed, status);
+  if (answered) {
+    // One fit is answered by itself, several by a list.
+    const nlohmann::ordered_json& answer = answers.size() == 1 ? answers[0] : answers;
+    const std::string json =
+        answer.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+    if (!arguments.output.empty()) {
+      if (absl::Status status = observe::WriteFileAtomically(arguments.output, json + "\n");
+          !status.ok()) {
+        return session.Fail(kFailed, status);
+      }
     }
-  }
-  if (session.json) {
-    std::cout << json << "\n";
-    return any ? kDone : kBadInput;
+    if (session.json) {
+      std::cout << json << "\n";
+      return any ? kDone : kBadInput;
+    }
   }
   PrintNotes(source->loaded.notes);
   for (const StagedLaw& law : staged) PrintStages(law);

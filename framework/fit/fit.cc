@@ -78,7 +78,8 @@ void FillNotes(FitResult* result) {
   if (problem.loss().space != problem.options().loss.space) {
     result->notes.push_back(absl::StrCat(
         "Some ", problem.target_name(),
-        " are 0 or less, so the loss is taken on the target itself and not on its logarithm."));
+        " are 0 or less, so the loss is taken on the target itself and not on its logarithm "
+        "(non-positive = linear; drop and refuse are the other choices)."));
   }
   if (problem.loss().shape != problem.options().loss.shape) {
     result->notes.push_back(absl::StrCat("The likelihood of ", problem.options().loss.Name(),

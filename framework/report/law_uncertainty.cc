@@ -224,8 +224,9 @@ std::optional<Figure> SurfaceFigure(const std::string& id, const std::string& na
                    name, " expects at each size and budget",
                    reads_group ? absl::StrCat(", G = ", ShortCount(group)) : "");
   figure.reading =
-      "Lines of equal value of the fitted law; rings are the runs. Between runs it is an "
-      "interpolation; nothing is drawn beyond them.";
+      "Lines of equal value of the fitted law; rings are the runs. The surface ends at the "
+      "smallest "
+      "and largest size and budget; a corner without rings is an extrapolation.";
   nlohmann::json z = nlohmann::json::array();
   for (size_t i = 0; i < n.size(); ++i) {
     z.push_back(NumbersOrNull((*surface)[i]));
