@@ -108,9 +108,14 @@ void CheckRecords(CsvCursor& cursor, const std::string& file, const CsvOptions& 
 
 constexpr absl::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
+bool IsUtf16(absl::string_view text) {
+  return absl::StartsWith(text, "\xFE\xFF") || absl::StartsWith(text, "\xFF\xFE");
+}
+
 bool NeedsQuotes(absl::string_view text, char separator) {
   if (text.empty()) return false;
-  if (absl::StartsWith(text, kByteOrderMark)) return true;  // a reader would take it off
+  // A reader would take the one off and refuse the other.
+  if (absl::StartsWith(text, kByteOrderMark) || IsUtf16(text)) return true;
   if (text.front() == ' ' || text.back() == ' ' || text.front() == '\t' || text.back() == '\t') {
     return true;
   }
@@ -137,7 +142,7 @@ void AppendField(absl::string_view text, char separator, std::string& out) {
 
 absl::StatusOr<Table> ParseCsv(absl::string_view text, const std::string& file,
                                const CsvOptions& options) {
-  if (absl::StartsWith(text, "\xFE\xFF") || absl::StartsWith(text, "\xFF\xFE")) {
+  if (IsUtf16(text)) {
     return absl::InvalidArgumentError(absl::StrCat(file, ": the file is UTF-16; save it as UTF-8"));
   }
   absl::ConsumePrefix(&text, kByteOrderMark);

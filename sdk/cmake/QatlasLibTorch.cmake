@@ -61,6 +61,8 @@ target_link_options(qatlas_torch INTERFACE "-Wl,-rpath-link,${_torch}/lib")
 target_compile_options(qatlas_torch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
 target_link_options(qatlas_torch INTERFACE -fopenmp)
 target_compile_definitions(qatlas_torch INTERFACE QATLAS_TORCH_VERSION="${QATLAS_TORCH_VERSION}")
+# LibTorch is built with NDEBUG, and some of its classes (at::RecordFunction) have other members without it.
+target_compile_definitions(qatlas_torch INTERFACE $<$<NOT:$<CONFIG:Release>>:NDEBUG>)
 add_library(qatlas::torch ALIAS qatlas_torch)
 set(QATLAS_TORCH_DIR "${_torch}")
 set(QATLAS_TORCH_HAS_CUDA OFF)

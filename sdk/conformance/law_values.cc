@@ -128,7 +128,7 @@ void CovariatesOfLaw(const LawForm& law, Probe& probe) {
 }
 
 bool SameBits(const double* a, const double* b, size_t count) {
-  return std::memcmp(a, b, count * sizeof(double)) == 0;
+  return count == 0 || std::memcmp(a, b, count * sizeof(double)) == 0;  // none may be nullptr
 }
 
 // Values and derivatives in one vector, so that all of it can be compared.
