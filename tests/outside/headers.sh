@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# usage: headers.sh INSTALL WORK LIBTORCH COMPILER
+# usage: headers.sh INSTALL WORK COMPILER [LIBTORCH]
 # Every installed header of the SDK compiles alone, under g++ and under clang++ where there is one; those that need
 # LibTorch cost 8 s each, so they are checked for syntax only and side by side.
 set -euo pipefail
-install=$(cd "$1" && pwd) libtorch="$3" compiler="$4"
+install=$(cd "$1" && pwd) compiler="$3" libtorch="${4:-}"
 rm -rf "$2"
 mkdir -p "$2"
 cd "$2"
