@@ -27,9 +27,16 @@ function(qatlas_use_pch target owner)
   target_precompile_headers(${target} REUSE_FROM ${owner})
 endfunction()
 
-# qatlas_add_room(NAME [TORCH] DEPS target...): the static library qatlas::NAME of all *.cc in the folder.
+# qatlas_compile_lightly(TARGET): for what waits for files and people and computes nothing. -O1 takes a quarter less of the
+# compiler's time than -O2.
+function(qatlas_compile_lightly target)
+  target_compile_options(${target} PRIVATE $<$<AND:$<CONFIG:Release>,$<COMPILE_LANGUAGE:CXX>>:-O1>)
+endfunction()
+
+# qatlas_add_room(NAME [TORCH] [LIGHT] DEPS target...): the static library qatlas::NAME of all *.cc in the folder; LIGHT:
+# qatlas_compile_lightly.
 function(qatlas_add_room name)
-  cmake_parse_arguments(arg "TORCH" "" "DEPS" ${ARGN})
+  cmake_parse_arguments(arg "TORCH;LIGHT" "" "DEPS" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
   list(FILTER sources EXCLUDE REGEX "main\\.cc$")
   add_library(qatlas_${name} STATIC ${sources})
@@ -37,6 +44,9 @@ function(qatlas_add_room name)
   target_include_directories(qatlas_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:include/qatlas-laboratory>)
   target_link_libraries(qatlas_${name} PUBLIC ${arg_DEPS})
+  if(arg_LIGHT)
+    qatlas_compile_lightly(qatlas_${name})
+  endif()
   if(arg_TORCH)
     qatlas_use_torch(qatlas_${name})
   else()
