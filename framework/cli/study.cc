@@ -169,6 +169,7 @@ Json Provenance(const runs::Plan& plan, const runs::Store& store, const plugin::
   const recipe::ResolvedRecipe& recipe = plan.recipe;
   Json json = {{"recipe", recipe.name},
                {"recipe file", fs::path(recipe.file).filename().string()},
+               {"every option", "recipe.resolved.toml, in the study's folder"},
                {"qatlas", QATLAS_VERSION}};
   AddRuns(plan, &json);
   json["models"] = Models(recipe);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "framework/runs/records.h"
 #include "nlohmann/json.hpp"
 #include "qatlas/check.h"
@@ -131,7 +132,8 @@ void Sweep::TellOldFailures() {
     Event event;
     event.kind = Event::Kind::kFailed;
     event.segment = static_cast<int>(i);
-    event.message = absl::StrCat(tasks_[i].why, "; --retry-failed tries it again");
+    event.message = absl::StrCat(absl::StripPrefix(tasks_[i].why, "failed before: "),
+                                 " (in an earlier run; --retry-failed tries it again)");
     Emit(event);
   }
 }

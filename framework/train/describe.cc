@@ -241,7 +241,7 @@ absl::StatusOr<nlohmann::ordered_json> DescribeText(
         if (made.ok()) {
           found->second = *std::move(made);
         } else if (ExitCode(status) != kExitUserError) {
-          return status;
+          return json.is_array() ? WithPrefix(absl::StrCat("segment ", i, ": "), status) : status;
         }
       }
       answer = found->second;

@@ -114,7 +114,7 @@ schemes = ["wa", "r"]
     const Finished finished = RunProgram(Command(words));
     EXPECT_EQ(finished.exit_code, 3) << finished.output;
     for (const char* part :
-         {"bad.toml:16:", "scheme 'wa', model 's': site", "group = 24 does not divide",
+         {"bad.toml:15:9: scheme 'wa', model 's': site", "group = 24 does not divide",
           "bad.toml:20:3: scheme 'r', model 's': the rule for sites '*.fc9.input' matches none",
           "bad.toml:21:3: scheme 'r', model 's': the rule for sites '7.fc1.weight' matches none"}) {
       EXPECT_TRUE(absl::StrContains(finished.output, part)) << part << "\n" << finished.output;

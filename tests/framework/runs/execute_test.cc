@@ -150,7 +150,7 @@ TEST_F(ExecuteTest, AFailureBlocksItsDescendantsAlone) {
   EXPECT_EQ(report.ExitCode(), 5);
   ASSERT_EQ(again.Count(Event::Kind::kFailed), 1) << "and said once more, with what to do";
   EXPECT_EQ(again.events[1].message,
-            "failed before: nan after step 21: as scripted; --retry-failed tries it again");
+            "nan after step 21: as scripted (in an earlier run; --retry-failed tries it again)");
   // ...unless asked for.
   PlanOptions options = Planning();
   options.retry_failed = true;
