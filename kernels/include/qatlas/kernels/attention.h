@@ -21,14 +21,15 @@ struct AttentionShape {
   float scale;            // of the scores, usually 1 / sqrt(head_dim)
 };
 
-// A float tensor [batch, seq, heads or kv_heads, head_dim] as it lies in memory.
+// A tensor [batch, seq, heads or kv_heads, head_dim] that is read.
 struct HeadsIn {
-  const float* data;
-  HeadsView view;
+  const float* data;  // its first element
+  HeadsView view;     // how it lies in memory
 };
+// The same of one that is written.
 struct HeadsOut {
-  float* data;
-  HeadsView view;
+  float* data;     // its first element
+  HeadsView view;  // how it lies in memory
 };
 
 // Floats of scratch memory that one call of the forward or backward pass needs; what is in it does
