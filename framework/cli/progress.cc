@@ -175,7 +175,8 @@ void ProgressView::On(const runs::Event& event, const runs::Plan& plan) {
       running_.erase(event.segment);
       break;
   }
-  if (event.kind != Kind::kData && event.kind != Kind::kBegin) Redraw(Status(event));
+  const bool ahead = event.kind == Kind::kData || event.kind == Kind::kBegin;
+  if (!ahead && event.segments_total > 0) Redraw(Status(event));
 }
 
 }  // namespace qatlas::cli
