@@ -193,6 +193,32 @@ TEST(ReportTest, SitesAreShownOverTokensBesideTheirMaps) {
   }
 }
 
+// Of a law that leaves no residuals nothing is drawn that rounding alone would shape.
+TEST(ReportTest, AnExactLawHasNoRegionsOfItsParameters) {
+  for (const bool exact : {false, true}) {
+    Study study = PaperStudy();
+    observe::Table& table = study.inputs.observations;
+    std::vector<double> delta;
+    for (size_t row = 0; row < table.rows(); ++row) {
+      const double formula = .1582 * std::pow(table.NumberAt(row, "D"), .0745) *
+                             std::pow(std::log2(table.NumberAt(row, "G")), .7779) /
+                             std::pow(table.NumberAt(row, "N"), .2186);
+      delta.push_back(exact ? formula : table.NumberAt(row, "delta"));
+    }
+    ASSERT_TRUE(table.SetNumbers("delta", delta).ok());
+    CompareLaws(&study);
+    bool pairs = false;
+    std::string text;
+    for (const Section& section : MakePage(study.inputs).sections) {
+      if (section.id != "laws-delta") continue;
+      for (const std::string& paragraph : section.paragraphs) text += paragraph;
+      for (const Figure& figure : section.figures) pairs |= figure.id == "laws-delta-pairs";
+    }
+    EXPECT_EQ(pairs, !exact);
+    EXPECT_EQ(text.find("leaves no residuals beyond rounding") != std::string::npos, exact) << text;
+  }
+}
+
 TEST(ReportTest, LawFittedToOtherBitsDrawsNoCurve) {
   Study study = QuickstartStudy(2);
   observe::Table& table = study.inputs.observations;
