@@ -78,7 +78,9 @@ write_basic_package_version_file("${package}/QatlasConfigVersion.cmake"
 install(FILES "${package}/QatlasConfig.cmake" "${package}/QatlasConfigVersion.cmake"
               sdk/cmake/QatlasAddPlugin.cmake sdk/cmake/QatlasLibTorch.cmake
         DESTINATION ${package_folder} COMPONENT sdk)
-# The build tree is a package as well: CMAKE_PREFIX_PATH may name it, and plugins then take its LibTorch.
+# The build tree is a package as well: CMAKE_PREFIX_PATH may name it, and plugins then take its LibTorch. One that was
+# configured when the package lay at its top would be found there first.
+file(REMOVE "${PROJECT_BINARY_DIR}/QatlasConfig.cmake" "${PROJECT_BINARY_DIR}/QatlasConfigVersion.cmake")
 export(EXPORT QatlasTargets NAMESPACE qatlas:: FILE "${package}/QatlasTargets.cmake")
 export(EXPORT QatlasLaboratory NAMESPACE qatlas:: FILE "${package}/QatlasLaboratory.cmake")
 foreach(file QatlasAddPlugin QatlasLibTorch)
