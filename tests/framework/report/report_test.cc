@@ -215,7 +215,7 @@ TEST(ReportTest, AnExactLawHasNoRegionsOfItsParameters) {
       for (const Figure& figure : section.figures) pairs |= figure.id == "laws-delta-pairs";
     }
     EXPECT_EQ(pairs, !exact);
-    EXPECT_EQ(text.find("leaves no residuals beyond rounding") != std::string::npos, exact) << text;
+    EXPECT_EQ(text.find("reproduces these 80 runs exactly") != std::string::npos, exact) << text;
   }
 }
 
