@@ -92,7 +92,7 @@ struct PlanOptions {
   // Names of runs whose final states are wanted too, where their checkpoints were freed.
   std::vector<std::string> restore;
   // Asks the worker for counts, FLOPs and memory; without it they are 0 and times are not
-  // estimated.
+  // estimated. What identities need it is asked for either way (probe.h).
   bool describe = true;
   DescribeOptions describe_options;
   // What is known of the data; nullopt: LookUpData().
