@@ -234,6 +234,16 @@ int FitOrCompare(Session& session, LabArguments& arguments, bool ranking) {
   return any ? kDone : kBadInput;
 }
 
+int AnswerReport(const Session& session, const Analysis& analysis) {
+  const std::string page = analysis.page.string();
+  if (session.json) {
+    Session::Answer({{"report", page}, {"failures", analysis.failures}});
+  } else {
+    std::printf("%s\n", page.c_str());
+  }
+  return SayFailures(analysis.failures);
+}
+
 int ReportOfTable(Session& session, LabArguments& arguments) {
   AnalysisInputs inputs;
   auto source = ReadSource(session, arguments.table, arguments.mapping, arguments.overrides);
@@ -252,11 +262,9 @@ int ReportOfTable(Session& session, LabArguments& arguments) {
   const fs::path folder = arguments.output.empty()
                               ? fs::path(arguments.table).stem().string() + "-report"
                               : arguments.output;
-  auto page = Analyze(session, std::move(inputs), folder);
-  if (!page.ok()) return session.Fail(CodeOfTable(page.status()), page.status());
-  if (session.json) return Session::Answer({{"report", page->string()}});
-  std::printf("%s\n", page->c_str());
-  return kDone;
+  auto analysis = Analyze(session, std::move(inputs), folder);
+  if (!analysis.ok()) return session.Fail(CodeOfTable(analysis.status()), analysis.status());
+  return AnswerReport(session, *analysis);
 }
 
 int ReportOfRecipe(Session& session, LabArguments& arguments) {
@@ -271,18 +279,16 @@ int ReportOfRecipe(Session& session, LabArguments& arguments) {
                                                     arguments.store, "; run `qatlas run ",
                                                     arguments.table, "` first")));
   }
-  fs::path page = fs::absolute(study / "report" / "report.html");
-  if (!arguments.path_only || !fs::exists(page)) {
+  Analysis analysis{fs::absolute(study / "report" / "report.html"), {}};
+  if (!arguments.path_only || !fs::exists(analysis.page)) {
     auto inputs = InputsOfStudy(*recipe, study);
     if (!inputs.ok()) return session.Fail(CodeOfTable(inputs.status()), inputs.status());
-    auto written = Analyze(session, *std::move(inputs),
-                           arguments.output.empty() ? study : fs::path(arguments.output));
-    if (!written.ok()) return session.Fail(CodeOfTable(written.status()), written.status());
-    page = *written;
+    auto made = Analyze(session, *std::move(inputs),
+                        arguments.output.empty() ? study : fs::path(arguments.output));
+    if (!made.ok()) return session.Fail(CodeOfTable(made.status()), made.status());
+    analysis = *std::move(made);
   }
-  if (session.json) return Session::Answer({{"report", page.string()}});
-  std::printf("%s\n", page.c_str());
-  return kDone;
+  return AnswerReport(session, analysis);
 }
 
 }  // namespace
@@ -325,7 +331,8 @@ void AddReportVerb(CLI::App& app, Session& session) {
   report->add_option("--law,--laws", arguments.laws, kLawHelp)->type_name("LAW");
   report
       ->add_option("--output,-o", arguments.output,
-                   "Folder to write to; default: the study's, or <table>-report")
+                   "Folder to write to; default: the study's, or, in the current folder, the table's "
+                   "name with -report")
       ->type_name("FOLDER");
   AddLabOptions(report, arguments.mapping, arguments.settings, arguments.parameters);
   report->callback([&session] {

@@ -239,7 +239,9 @@ void ReadVariants(const Values& values, const Node& table, Grid* grid, Reading* 
         variant.label = Label(*source, varied, part);
         variant.rules = *std::move(of_part);
         variant.part = part;
-        grid->schemes.push_back(AddVariant(std::move(variant), reading));
+        const int index = AddVariant(std::move(variant), reading);
+        reading->variant_options.emplace(index, OptionsOfRules(*rules));
+        grid->schemes.push_back(index);
       }
     }
   }
@@ -367,6 +369,7 @@ void ReadGrids(Reading* reading) {
     AddRuns(grid, &seen, reading);
     reading->grids.push_back(std::move(values));
   }
+  SetVariantOptions(reading);
 }
 
 }  // namespace qatlas::recipe

@@ -195,6 +195,31 @@ TEST(RecipeProblems, OfVariedOptions) {
               ElementsAre(HasSubstr("'group' has no effect, since 'granularity' is 'tensor'")));
 }
 
+// An unknown key hides no wrong value beside it.
+TEST(RecipeProblems, ValuesOfASchemeAreCheckedBesideItsUnknownKeys) {
+  EXPECT_THAT(WrongAfterHead("[scheme.w]\nuse = 'uniform'\nbits = 9\ngrp = 16\n" +
+                             std::string(kOneGrid) + "schemes = ['w']\n"),
+              ::testing::IsSupersetOf({AllOf(HasSubstr("'grp'"), HasSubstr("'group'")),
+                                       HasSubstr("'bits' is 9; it must be from 2 to 8")}));
+  // With nothing else wrong the key is all that is said.
+  EXPECT_THAT(WrongAfterHead("[scheme.w]\nuse = 'uniform'\nbits = 4\ngrp = 16\n" +
+                             std::string(kOneGrid) + "schemes = ['w']\n"),
+              ElementsAre(HasSubstr("'grp'")));
+}
+
+// What tells variants of a scheme apart that bits, group and granularity do not.
+TEST(RecipeVariants, OptionsThatDifferAreNamed) {
+  const auto recipe =
+      Read(std::string(kHead) + "[scheme.w]\nuse = 'uniform'\nbits = 4\ngroup = 8\n" + kOneGrid +
+           "schemes = ['w']\noptions = { group = [8, 16], clip = ['absmax', 'learned'] }\n" +
+           "[[grid]]\nmodels = ['a']\ntokens = [1024]\nschemes = ['w']\nparts = ['weights']\n");
+  ASSERT_TRUE(recipe.ok()) << recipe.status();
+  std::vector<std::string> options;
+  for (const SchemeVariant& variant : recipe->schemes) options.push_back(variant.options);
+  EXPECT_THAT(options, ElementsAre("", "clip=absmax", "clip=learned", "clip=absmax", "clip=learned",
+                                   "clip=absmax"));
+}
+
 TEST(RecipeProblems, OfBudgetsAndStarts) {
   const std::string scheme = "[scheme.w]\nuse = 'uniform'\n";
   const auto wrong = [&](const std::string& tokens, const std::string& qat,
