@@ -79,12 +79,12 @@ std::string Places(const observe::Table& table, const std::vector<size_t>& rows)
 // A run that diverged says nothing to a law, and leaving it out unasked would flatter the fit.
 absl::Status NotFinite(const observe::Table& table, const std::string& target,
                        const std::vector<size_t>& rows) {
-  return absl::InvalidArgumentError(absl::StrCat(
-      rows.size(), rows.size() == 1 ? " row has a " : " rows have a ", target,
-      " that is NaN or infinite: ", Places(table, rows), ". To leave ",
-      rows.size() == 1 ? "it" : "them", " out, add where = \"abs(", target,
-      ") < 1e9\" to the fit, or --map 'where=abs(", target,
-      ") < 1e9' to the command; an empty field stands for what was not measured"));
+  return absl::InvalidArgumentError(
+      absl::StrCat(rows.size(), rows.size() == 1 ? " row has a " : " rows have a ", target,
+                   " that is NaN or infinite: ", Places(table, rows), ". To leave ",
+                   rows.size() == 1 ? "it" : "them", " out, add where = \"abs(", target,
+                   ") < 1e9\" to the fit, or --map 'where=abs(", target,
+                   ") < 1e9' to the command; an empty field stands for what was not measured"));
 }
 
 }  // namespace

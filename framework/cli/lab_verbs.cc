@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -267,11 +268,31 @@ int ReportOfTable(Session& session, LabArguments& arguments) {
   return AnswerReport(session, *analysis);
 }
 
-int ReportOfRecipe(Session& session, LabArguments& arguments) {
+// Options that a recipe with runs has no use for: it says itself what is fitted, and to what.
+absl::Status CheckOptionsOfRecipe(const CLI::App& report) {
+  static constexpr absl::string_view kUsed[] = {"SOURCE", "OVERRIDES", "--store", "--path",
+                                                "--output"};
+  for (const CLI::Option* option : report.get_options()) {
+    const std::string name = option->get_single_name();
+    const std::string shown = option->get_lnames().empty() ? name : "--" + name;
+    if (option->count() == 0 || absl::c_linear_search(kUsed, shown)) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(shown,
+                     " has no effect on the report of a recipe's runs: its [[fit]] tables "
+                     "say what is fitted (fit.NAME.key=value overrides them); for other "
+                     "fits give the study's observations.csv in place of the recipe"));
+  }
+  return absl::OkStatus();
+}
+
+int ReportOfRecipe(Session& session, LabArguments& arguments, const CLI::App& report) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.table, arguments.overrides, &code, RecipeUse::kAny);
   if (!recipe.ok()) return session.Fail(code, recipe.status());
   if (recipe->observations) return ReportOfTable(session, arguments);
+  if (absl::Status status = CheckOptionsOfRecipe(report); !status.ok()) {
+    return session.Fail(kUsage, status);
+  }
   const fs::path study = fs::path(arguments.store) / "studies" / recipe->name;
   if (!fs::exists(study / "observations.csv")) {
     return session.Fail(
@@ -330,15 +351,16 @@ void AddReportVerb(CLI::App& app, Session& session) {
   report->add_flag("--path", arguments.path_only, "Only print where a recipe's report lies");
   report->add_option("--law,--laws", arguments.laws, kLawHelp)->type_name("LAW");
   report
-      ->add_option("--output,-o", arguments.output,
-                   "Folder to write to; default: the study's, or, in the current folder, the table's "
-                   "name with -report")
+      ->add_option(
+          "--output,-o", arguments.output,
+          "Folder to write to; default: the study's, or, in the current folder, the table's "
+          "name with -report")
       ->type_name("FOLDER");
   AddLabOptions(report, arguments.mapping, arguments.settings, arguments.parameters);
-  report->callback([&session] {
-    session.verb = [&session] {
+  report->callback([&session, report] {
+    session.verb = [&session, report] {
       return IsTable(arguments.table) ? ReportOfTable(session, arguments)
-                                      : ReportOfRecipe(session, arguments);
+                                      : ReportOfRecipe(session, arguments, *report);
     };
   });
 }

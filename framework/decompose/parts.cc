@@ -164,9 +164,10 @@ void AddSeed(const Table& table, const SeedDelta& seed, PartDelta* delta, Gather
     }
     clash = true;
     gathered->clashes.emplace_back(other.row, seed.row);
-    gathered->problems.Add(absl::StrCat(
-        table.Where(other.row), " and ", table.Where(seed.row), ": two rows of one cell, part '",
-        delta->part, "' and seed; drop one, or let the column 'scheme' tell them apart: two names "
+    gathered->problems.Add(
+        absl::StrCat(table.Where(other.row), " and ", table.Where(seed.row),
+                     ": two rows of one cell, part '", delta->part,
+                     "' and seed; drop one, or let the column 'scheme' tell them apart: two names "
                      "of [scheme.<name>] in a recipe, --map scheme=COLUMN for a table"));
   }
   delta->seeds.push_back(seed);
@@ -239,11 +240,11 @@ void AddNotes(const Gathered& gathered, Parts* parts) {
         absl::StrCat(gathered.without, " quantized rows have no delta and were passed over"));
   }
   if (gathered.repeats > 0) {
-    parts->notes.push_back(absl::StrCat(
-        gathered.repeats,
-        gathered.repeats == 1 ? " row is the same run as another"
-                              : " rows are the same runs as others",
-        " (cell, part, seed, loss and δ are equal); here each run counts once"));
+    parts->notes.push_back(
+        absl::StrCat(gathered.repeats,
+                     gathered.repeats == 1 ? " row is the same run as another"
+                                           : " rows are the same runs as others",
+                     " (cell, part, seed, loss and δ are equal); here each run counts once"));
   }
   if (gathered.left_out > 0) {
     const size_t count = gathered.problems.count();

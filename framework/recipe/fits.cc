@@ -60,10 +60,10 @@ void CheckFitName(const std::string& name, bool stages, const std::string& where
   CheckName(name, "the name of a fit", where, &reading->problems);
   for (const std::string& file : FileNames(name, stages)) {
     if (taken->insert(file).second) continue;
-    reading->problems.Add(where,
-                          stages ? absl::StrCat("the stages of fit '", name, "' go by the name '",
-                                                file, "', which another fit has")
-                                 : absl::StrCat("two fits have the name '", name, "'"));
+    reading->problems.Add(
+        where, stages ? absl::StrCat("the stages of fit '", name, "' go by the name '", file,
+                                     "', which another fit has")
+                      : absl::StrCat("two fits have the name '", name, "'"));
   }
 }
 
@@ -83,8 +83,8 @@ void ReadFits(Reading* reading) {
     fit.target = values.Text("target");
     fit.loss = values.Text("loss");
     fit.bootstraps = static_cast<int>(values.Int("bootstraps"));
-    const std::string name = values.Has("name") ? values.Text("name")
-                                                : absl::StrCat("fit", reading->fits.size() + 1);
+    const std::string name =
+        values.Has("name") ? values.Text("name") : absl::StrCat("fit", reading->fits.size() + 1);
     CheckFitName(name, values.Bool("stages"),
                  values.Has("name") ? values.Get("name").where : table.where, &taken, reading);
     fit.extra = {{"name", name},

@@ -51,11 +51,10 @@ void Apply(const std::string& text, Node* document, plugin::Problems* problems) 
     const bool quoted = written.find_first_of("[{\"'") == 0;
     const bool number = written.find_first_not_of("+-0123456789_.eE") == std::string::npos;
     return problems->Add(
-        where,
-        quoted || number
-            ? std::string(value.status().message())
-            : absl::StrCat("'", written, "' is no value of TOML; text needs quotes: ",
-                           text.substr(0, equals), "=\"", written, "\""));
+        where, quoted || number
+                   ? std::string(value.status().message())
+                   : absl::StrCat("'", written, "' is no value of TOML; text needs quotes: ",
+                                  text.substr(0, equals), "=\"", written, "\""));
   }
   Node* node = document;
   for (size_t i = 0; i + 1 < path.size(); ++i) {

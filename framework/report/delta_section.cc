@@ -331,9 +331,8 @@ Section DeltaSection(const observe::Table& observations,
       std::vector<std::string> panels;
       const std::vector<Line> lines = MakeLines(view, shown, &panels);
       // Shares that each belong to a series of their own compare nothing.
-      if (!view.x_log && std::none_of(lines.begin(), lines.end(), [](const Line& line) {
-            return line.points.size() > 1;
-          })) {
+      if (!view.x_log && std::none_of(lines.begin(), lines.end(),
+                                      [](const Line& line) { return line.points.size() > 1; })) {
         continue;
       }
       Drawing drawing(view, observations, laws);

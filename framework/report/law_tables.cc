@@ -4,9 +4,9 @@
 #include <cmath>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "framework/fit/categories.h"
@@ -35,10 +35,9 @@ const fit::BootstrapInterval* BootstrapOf(const compare::Ranked& ranked, const s
 
 // Whether the fit sets no limit to the parameter on one side.
 bool IsOpen(const fit::Estimate& estimate) {
-  return !estimate.fixed && (estimate.below == fit::End::kOpen ||
-                             estimate.above == fit::End::kOpen ||
-                             !std::isfinite(estimate.interval.low) ||
-                             !std::isfinite(estimate.interval.high));
+  return !estimate.fixed &&
+         (estimate.below == fit::End::kOpen || estimate.above == fit::End::kOpen ||
+          !std::isfinite(estimate.interval.low) || !std::isfinite(estimate.interval.high));
 }
 
 // "0.1 to 0.2", "0.1 to ∞"; a dash of nothing.

@@ -9,8 +9,8 @@
 
 namespace qatlas::report {
 
-// "k[D 131072, G 16]" for a parameter of the form ("k") in a category, whose numbers do not say what
-// they count; `name` ("k[131072, 16]") where it has none.
+// "k[D 131072, G 16]" for a parameter of the form ("k") in a category, whose numbers do not say
+// what they count; `name` ("k[131072, 16]") where it has none.
 std::string ParameterLabel(const fit::FitResult& fit, const std::string& parameter,
                            const std::string& category, const std::string& name);
 

@@ -57,8 +57,9 @@ Figure ProfileFigure(const std::string& id, const std::string& name, const fit::
     }
     if (x.size() < 3) continue;
     const size_t panel = figure.panels.size();
-    const std::string label = ParameterLabel(fit, problem.form().Spec().parameters[static_cast<size_t>(parameter.base)].name, parameter.category,
-                                             parameter.name);
+    const std::string label = ParameterLabel(
+        fit, problem.form().Spec().parameters[static_cast<size_t>(parameter.base)].name,
+        parameter.category, parameter.name);
     nlohmann::json trace = PointTrace(label, x, y, {}, 0, true);
     trace["marker"]["size"] = 4;
     trace["showlegend"] = false;

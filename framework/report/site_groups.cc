@@ -50,8 +50,8 @@ std::vector<std::string> TellingColumns(const observe::Table& table, bool full_p
     for (size_t row = 0; row < table.rows(); ++row) {
       const absl::string_view part = table.TextAt(row, "part");
       if (IsFullPrecision(table, row) || (!part.empty() && part != observe::kPartBoth)) continue;
-      const std::string key = absl::StrCat(CellLabel(KeyOfRow(table, row, told)), "\n",
-                                           table.NumberAt(row, "seed"));
+      const std::string key =
+          absl::StrCat(CellLabel(KeyOfRow(table, row, told)), "\n", table.NumberAt(row, "seed"));
       const std::string value(table.TextAt(row, column));
       if (value_of.emplace(key, value).first->second == value) continue;
       told.emplace_back(column);
@@ -79,10 +79,10 @@ std::vector<RunGroup> GroupsOf(const observe::Table& table, bool full_precision)
     if (run.empty() || plain != full_precision) continue;
     if (!plain && !part.empty() && part != observe::kPartBoth) continue;
     const Key key = KeyOfRow(table, row, told);
-    const std::string label = plain ? CellLabel(key, {"G", "granularity", "weight_bits",
-                                                      "input_bits", decompose::kFc2Bits,
-                                                      "qat_fraction", "quantizer"})
-                                    : CellLabel(key, unsaid);
+    const std::string label =
+        plain ? CellLabel(key, {"G", "granularity", "weight_bits", "input_bits",
+                                decompose::kFc2Bits, "qat_fraction", "quantizer"})
+              : CellLabel(key, unsaid);
     auto found = std::find_if(groups.begin(), groups.end(),
                               [&](const RunGroup& group) { return group.label == label; });
     if (found == groups.end()) {

@@ -148,8 +148,8 @@ TEST(CommandLine, PaperGridIsPlanned) {
 // The same of the recipe as it is shipped, before somebody has its tokens.
 TEST(CommandLine, PlansBeforeTheDataAreThere) {
   TemporaryFolder folder;
-  const Finished finished = RunProgram(Command({"run", "chen2025", "--dry-run", "--json", "--store",
-                                                (folder.path() / "store").string()}));
+  const Finished finished = RunProgram(Command(
+      {"run", "chen2025", "--dry-run", "--json", "--store", (folder.path() / "store").string()}));
   ASSERT_EQ(finished.exit_code, 0) << finished.output;
   const auto plan = nlohmann::json::parse(finished.output, nullptr, false);
   EXPECT_EQ(plan["runs"], 348);
@@ -165,9 +165,9 @@ TEST(CommandLine, DataArePreparedFromTheirSectionAlone) {
   std::ofstream(file) << "[data]\nsource = 'synthetic'\nvocabulary = 64\n"
                          "train_tokens = 400000\nvalidation_tokens = 10000\n";
   // A limit on the size of files stands in for a full disk.
-  const Finished full = RunProgram(
-      {"/bin/bash", "-c", absl::StrCat("trap '' XFSZ; ulimit -f 16; ", Qatlas(),
-                                       " data prepare ", file, " --store ", store)});
+  const Finished full = RunProgram({"/bin/bash", "-c",
+                                    absl::StrCat("trap '' XFSZ; ulimit -f 16; ", Qatlas(),
+                                                 " data prepare ", file, " --store ", store)});
   EXPECT_EQ(full.exit_code, 1) << full.output;
   const Finished prepared = RunProgram(Command({"data", "prepare", file, "--store", store}));
   EXPECT_EQ(prepared.exit_code, 0) << prepared.output;
@@ -235,10 +235,10 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
     return Command(front);
   };
   // On a terminal: the summary does not stand on the line of the progress bar, which was cleared.
-  const Finished run = RunProgram(
-      {"/usr/bin/script", "-qec",
-       absl::StrCat("'", absl::StrJoin(with({"run"}, {"--no-report"}), "' '"), "'"),
-       (folder.path() / "typescript").string()});
+  const Finished run =
+      RunProgram({"/usr/bin/script", "-qec",
+                  absl::StrCat("'", absl::StrJoin(with({"run"}, {"--no-report"}), "' '"), "'"),
+                  (folder.path() / "typescript").string()});
   ASSERT_EQ(run.exit_code, 0) << run.output;
   const size_t summary = run.output.find("smoke: ");
   ASSERT_NE(summary, std::string::npos) << run.output;
@@ -277,6 +277,15 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
   // So few runs fit no law, which is said where a program and a person look.
   EXPECT_EQ(report.exit_code, 3) << report.output;
   EXPECT_TRUE(absl::StrContains(report.output, "warning: Fit 'delta'")) << report.output;
+  // Results of other runs than those asked for are not shown as theirs.
+  const Finished other = RunProgram(with({"report"}, {"grid.parts.seeds=[1, 2]"}));
+  EXPECT_EQ(other.exit_code, 3);
+  EXPECT_TRUE(absl::StrContains(other.output, "are of other runs than the recipe now asks for"))
+      << other.output;
+  const Finished idle = RunProgram(with({"report"}, {"--laws", "qat-unified"}));
+  EXPECT_EQ(idle.exit_code, 2);
+  EXPECT_TRUE(absl::StrContains(idle.output, " has no effect on the report of a recipe"))
+      << idle.output;
   const std::string page =
       ReadFile(fs::path(store) / "studies" / "smoke" / "report" / "report.html");
   EXPECT_TRUE(absl::StrContains(page, "id=\"provenance\"")) << "the run left no provenance";

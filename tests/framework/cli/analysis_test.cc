@@ -1,4 +1,5 @@
-// What `report` writes, what it removes, what it says of what could not be made, and its exit codes.
+// What `report` writes, what it removes, what it says of what could not be made, and its exit
+// codes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -78,11 +79,11 @@ TEST_F(AnalysisTest, FitsHaveAFolderOfTheirOwnAndStaleResultsGo) {
 
 TEST_F(AnalysisTest, WhatCouldNotBeMadeIsSaidOnStderrAndInTheExitCode) {
   Table("runs.csv", true);
-  const std::string recipe = Write(
-      "lab.toml",
-      absl::StrCat("[observations]\nfiles = ['", File("runs.csv"),
-                   "']\n[[fit]]\nname = 'good'\nlaws = ['qat-size-only']\nbootstraps = 0\n"
-                   "[[fit]]\nname = 'none'\nlaws = ['qat-size-only']\nwhere = 'N > 1e12'\n"));
+  const std::string recipe =
+      Write("lab.toml",
+            absl::StrCat("[observations]\nfiles = ['", File("runs.csv"),
+                         "']\n[[fit]]\nname = 'good'\nlaws = ['qat-size-only']\nbootstraps = 0\n"
+                         "[[fit]]\nname = 'none'\nlaws = ['qat-size-only']\nwhere = 'N > 1e12'\n"));
   const std::string out = File("out");
   const Output output = Qatlas("report " + recipe + " -o " + out + " 2>&1 >/dev/null");
   EXPECT_EQ(output.code, cli::kBadInput) << output.text;
@@ -112,8 +113,8 @@ TEST_F(AnalysisTest, NotesOfRowsNameTheirFit) {
 TEST_F(AnalysisTest, AReportThatCannotBeWrittenLeavesTheOldOne) {
   const std::string with = Table("with.csv", true), without = Table("without.csv", false);
   const std::string out = File("out");
-  const std::string limited = absl::StrCat("bash -c \"trap '' XFSZ; ulimit -f 64; ",
-                                           paths::Programs(), "/qatlas report ");
+  const std::string limited =
+      absl::StrCat("bash -c \"trap '' XFSZ; ulimit -f 64; ", paths::Programs(), "/qatlas report ");
   const auto run = [&](const std::string& table) {
     const std::string command = limited + table + " -o " + out + "\" >/dev/null 2>&1";
     const int status = std::system(command.c_str());
@@ -131,14 +132,13 @@ TEST_F(AnalysisTest, AReportThatCannotBeWrittenLeavesTheOldOne) {
 
 TEST(ExitCodes, TellWhatAPersonGaveFromFilesAndDisk) {
   using absl::StatusCode;
-  for (const auto& [code, exit] :
-       {std::pair{StatusCode::kInvalidArgument, cli::kBadInput},
-        std::pair{StatusCode::kNotFound, cli::kBadInput},
-        std::pair{StatusCode::kFailedPrecondition, cli::kBadInput},
-        std::pair{StatusCode::kDataLoss, cli::kBadInput},
-        std::pair{StatusCode::kResourceExhausted, cli::kFailed},
-        std::pair{StatusCode::kPermissionDenied, cli::kFailed},
-        std::pair{StatusCode::kUnavailable, cli::kFailed}}) {
+  for (const auto& [code, exit] : {std::pair{StatusCode::kInvalidArgument, cli::kBadInput},
+                                   std::pair{StatusCode::kNotFound, cli::kBadInput},
+                                   std::pair{StatusCode::kFailedPrecondition, cli::kBadInput},
+                                   std::pair{StatusCode::kDataLoss, cli::kBadInput},
+                                   std::pair{StatusCode::kResourceExhausted, cli::kFailed},
+                                   std::pair{StatusCode::kPermissionDenied, cli::kFailed},
+                                   std::pair{StatusCode::kUnavailable, cli::kFailed}}) {
     EXPECT_EQ(cli::CodeOfTable(absl::Status(code, "")), exit) << static_cast<int>(code);
   }
 }

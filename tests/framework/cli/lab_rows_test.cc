@@ -107,8 +107,7 @@ TEST(ChooseRowsTest, WrittenNanAndInfinityAreRefusedUnlessLeftOut) {
   const std::string head = "model,N,D,loss\n";
   for (const char* wild : {"nan", "NaN", "inf", "-inf"}) {
     std::vector<std::string> notes;
-    const observe::Table table =
-        Read(head + "a,1,1,3.1\na,1,2," + wild + "\na,1,3,\na,1,4,3\n");
+    const observe::Table table = Read(head + "a,1,1,3.1\na,1,2," + wild + "\na,1,3,\na,1,4,3\n");
     const auto refused = ChooseRows(table, "loss", "", &notes);
     EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument) << wild;
     EXPECT_THAT(std::string(refused.status().message()),
@@ -119,9 +118,9 @@ TEST(ChooseRowsTest, WrittenNanAndInfinityAreRefusedUnlessLeftOut) {
     ASSERT_TRUE(chosen.ok()) << chosen.status();
     EXPECT_EQ(chosen->rows(), 2u);
     // Rows of another kind are not looked at.
-    EXPECT_TRUE(ChooseRows(Read("scheme,loss\nfp,3\nwa," + std::string(wild) + "\n"), "loss", "",
-                           &notes)
-                    .ok());
+    EXPECT_TRUE(
+        ChooseRows(Read("scheme,loss\nfp,3\nwa," + std::string(wild) + "\n"), "loss", "", &notes)
+            .ok());
   }
   std::vector<std::string> notes;
   const auto missing = ChooseRows(Read(head + "a,1,1,3\na,1,3,\na,1,4,NA\n"), "loss", "", &notes);

@@ -220,6 +220,18 @@ TEST(RecipeVariants, OptionsThatDifferAreNamed) {
                                    "clip=absmax"));
 }
 
+TEST(RecipeVariants, OneRunUnderTwoNamesIsAskedForOnce) {
+  const auto recipe =
+      Read(std::string(kHead) + "[scheme.w]\nuse = 'uniform'\nbits = 4\ngroup = 8\n" +
+           "[[grid]]\nmodels = ['a']\ntokens = [1024, 1030]\nschemes = ['w']\n"
+           "qat = 'cooldown'\n"
+           "[[grid]]\nmodels = ['a']\ntokens = [1024]\nschemes = ['w']\n"
+           "qat = [{ fraction = 0.25 }, { fraction = 0.5 }]\n");
+  ASSERT_TRUE(recipe.ok()) << recipe.status();
+  // Full precision, the cooldown of a quarter, and the half.
+  EXPECT_EQ(recipe->runs.size(), 3u);
+}
+
 TEST(RecipeProblems, OfBudgetsAndStarts) {
   const std::string scheme = "[scheme.w]\nuse = 'uniform'\n";
   const auto wrong = [&](const std::string& tokens, const std::string& qat,
