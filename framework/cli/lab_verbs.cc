@@ -239,9 +239,9 @@ int AnswerReport(const Session& session, const Analysis& analysis) {
   const std::string page = analysis.page.string();
   if (session.json) {
     Session::Answer({{"report", page}, {"failures", analysis.failures}});
-  } else {
-    std::printf("%s\n", page.c_str());
+    return analysis.failures.empty() ? kDone : kBadInput;
   }
+  std::printf("%s\n", page.c_str());
   return SayFailures(analysis.failures);
 }
 

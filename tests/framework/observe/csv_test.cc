@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/observe/atomic_file.h"
+#include "framework/observe/names.h"
 #include "framework/observe/schema.h"
 
 namespace qatlas::observe {
