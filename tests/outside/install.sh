@@ -36,7 +36,8 @@ if grep -rnE '#include [<"](framework|plugins)/' include/qatlas; then
 fi
 for file in bin/qatlas bin/qatlas-manifest lib/libqatlas_kernels.a lib/libqatlas_conformance.a \
   include/qatlas/kernels/fake_quant.h include/qatlas/conformance/gtest.h share/qatlas/recipes/smoke.toml \
-  share/qatlas/template/law/plugin.cc share/qatlas/examples/ternary/ternary.cc lib/cmake/Qatlas/QatlasConfig.cmake; do
+  share/qatlas/template/law/plugin.cc share/qatlas/examples/rounding-noise/runs.csv \
+  share/qatlas/examples/ternary/ternary.cc lib/cmake/Qatlas/QatlasConfig.cmake; do
   [ -e "$file" ] || { echo "$file is not installed"; exit 1; }
 done
 "$PWD/bin/qatlas" plugin ls >"$work/list" 2>"$work/errors"

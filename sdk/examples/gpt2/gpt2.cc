@@ -1,6 +1,9 @@
-// gpt2: the decoder of Radford et al. 2019 (Language Models are Unsupervised Multitask Learners,
-// section 2.3): pre-norm blocks of LayerNorm, causal attention and a GELU network, all with biases;
-// learned positions; a final LayerNorm; the output head is the token embedding.
+// gpt2: the decoder of Radford et al. 2019, "Language Models are Unsupervised Multitask Learners".
+//
+// Pre-norm blocks of LayerNorm, causal multi-head attention and a GELU network (in its tanh
+// approximation), biases on every linear, learned positions, and a head that is the token
+// embedding. With layers = 12, width = 768, heads = 12, vocabulary = 50257 it is GPT-2 small with
+// its 124,439,808 parameters.
 #include <cmath>
 #include <iterator>
 #include <memory>
@@ -20,85 +23,99 @@ namespace {
 using qatlas::QuantizableLinear;
 
 struct Shape {
-  int64_t layers, width, heads, vocabulary, context;
+  int64_t layers, width, heads, ffn, vocabulary, context;
+  bool tied;
+  double norm_eps;
 };
 
-struct LayerNorm {
-  at::Tensor weight, bias;  // [width] FP32
-};
-
-struct Block {
-  LayerNorm attention_norm;
-  std::unique_ptr<QuantizableLinear> qkv, o;
-  LayerNorm ffn_norm;
-  std::unique_ptr<QuantizableLinear> fc1, fc2;
+// LayerNorm with its gain and bias. Statistics are in FP32 whatever the activations are.
+struct Norm {
+  at::Tensor weight, bias;
+  at::Tensor operator()(const at::Tensor& x, double eps) const {
+    return at::layer_norm(x.to(at::kFloat), {x.size(-1)}, weight, bias, eps).to(x.scalar_type());
+  }
 };
 
 class Gpt2Model final : public qatlas::Model {
  public:
+  // Initial values are those of the code that was published with the paper: N(0, .02²), for
+  // positions N(0, .01²), biases of 0, and by the paper's section 2.3 the weights of linears that
+  // end in the residual stream smaller by the root of the number of these, two a block.
   Gpt2Model(const Shape& shape, const qatlas::BuildContext& context)
       : shape_(shape), compute_(context.compute) {
-    const int64_t width = shape.width;
-    auto normal = [&](const std::string& name, int64_t rows, int64_t columns, double std) {
-      return qatlas::NormalParameter(context.seed, name, {rows, columns}, std, context.device);
+    const int64_t width = shape.width, ffn = shape.ffn;
+    const uint64_t seed = context.seed;
+    const at::Device device = context.device;
+    auto constant = [&](double value, int64_t size) {
+      return qatlas::ConstantParameter(value, {size}, device);
     };
-    auto vector = [&](double value, int64_t size) {
-      return qatlas::ConstantParameter(value, {size}, context.device);
-    };
-    auto norm = [&] { return LayerNorm{vector(1, width), vector(0, width)}; };
-    // "We scale the weights of residual layers at initialization by 1/sqrt(N), N the number of
-    // residual layers": two in each block.
-    const double residual = kStd / std::sqrt(2.0 * static_cast<double>(shape.layers));
-    embedding_ = normal("embedding.weight", shape.vocabulary, width, kStd);
-    positions_ = normal("positions.weight", shape.context, width, kStd);
+    auto norm = [&] { return Norm{constant(1, width), constant(0, width)}; };
+    embedding_ =
+        qatlas::NormalParameter(seed, "embedding.weight", {shape.vocabulary, width}, .02, device);
+    positions_ =
+        qatlas::NormalParameter(seed, "positions.weight", {shape.context, width}, .01, device);
+    const double residual = .02 / std::sqrt(2 * static_cast<double>(shape.layers));
     for (int64_t i = 0; i < shape.layers; ++i) {
+      // A linear that a scheme may quantize. Its weight comes from a maker, so that a host whose
+      // quantizers free weights can have them made one by one; else it is made here.
       auto linear = [&](const char* role, int64_t out, int64_t in, double std) {
-        return std::make_unique<QuantizableLinear>(
-            static_cast<int>(i), role, normal(absl::StrCat(i, ".", role, ".weight"), out, in, std),
-            vector(0, out));
+        auto make = [=] {
+          return qatlas::NormalParameter(seed, absl::StrCat(i, ".", role, ".weight"), {out, in},
+                                         std, device);
+        };
+        auto made = std::make_unique<QuantizableLinear>(static_cast<int>(i), role, out, in, make,
+                                                        constant(0, out));
+        if (!context.put_off_weights) made->MakeWeight();
+        return made;
       };
-      blocks_.push_back({norm(), linear("qkv", 3 * width, width, kStd),
+      // Query, key and value are one linear, as in GPT-2: they read the same input, which is then
+      // quantized once and is one site.
+      blocks_.push_back({norm(), linear("qkv", 3 * width, width, .02),
                          linear("o", width, width, residual), norm(),
-                         linear("fc1", 4 * width, width, kStd),
-                         linear("fc2", width, 4 * width, residual)});
+                         linear("fc1", ffn, width, .02), linear("fc2", width, ffn, residual)});
     }
     norm_ = norm();
+    if (!shape.tied) {
+      head_ = qatlas::NormalParameter(seed, "head.weight", {shape.vocabulary, width}, .02, device);
+    }
   }
 
   at::Tensor Logits(const at::Tensor& tokens) override {
     const int64_t batch = tokens.size(0), time = tokens.size(1), width = shape_.width;
     at::Tensor x = (at::embedding(embedding_, tokens) + positions_.narrow(0, 0, time)).to(compute_);
-    for (Block& block : blocks_) {
-      // [batch, time, 3 width] → three of [batch, heads, time, width / heads].
-      const at::Tensor qkv = block.qkv->Forward(Normalized(x, block.attention_norm))
+    for (const Block& block : blocks_) {
+      const at::Tensor qkv = block.qkv->Forward(block.attention_norm(x, shape_.norm_eps))
                                  .view({batch, time, 3, shape_.heads, width / shape_.heads})
-                                 .permute({2, 0, 3, 1, 4});
+                                 .permute({2, 0, 3, 1, 4});  // [3, batch, heads, time, features]
       const at::Tensor mixed = at::scaled_dot_product_attention(
           qkv[0], qkv[1], qkv[2], /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true);
       x = x + block.o->Forward(mixed.transpose(1, 2).reshape({batch, time, width}));
-      const at::Tensor hidden =
-          at::gelu(block.fc1->Forward(Normalized(x, block.ffn_norm)), /*approximate=*/"tanh");
-      x = x + block.fc2->Forward(hidden);
+      const at::Tensor hidden = block.fc1->Forward(block.ffn_norm(x, shape_.norm_eps));
+      x = x + block.fc2->Forward(at::gelu(hidden, "tanh"));
     }
-    return at::linear(Normalized(x, norm_), embedding_.to(compute_)).to(at::kFloat);
+    const at::Tensor& head = shape_.tied ? embedding_ : head_;
+    return at::linear(norm_(x, shape_.norm_eps), head.to(compute_)).to(at::kFloat);
   }
 
   at::Tensor Loss(const at::Tensor& tokens, const at::Tensor& targets,
                   qatlas::LossReduction reduction) override {
-    const at::Tensor log_p = Logits(tokens).log_softmax(-1);
-    const at::Tensor losses = -log_p.gather(-1, targets.unsqueeze(-1)).squeeze(-1);
+    const at::Tensor losses =
+        at::cross_entropy_loss(Logits(tokens).view({-1, shape_.vocabulary}), targets.reshape({-1}),
+                               /*weight=*/{}, at::Reduction::None)
+            .view(targets.sizes());
     return reduction == qatlas::LossReduction::kMean ? losses.mean() : losses.mean(1);
   }
 
   std::vector<qatlas::NamedParameter> Parameters() override {
     std::vector<qatlas::NamedParameter> parameters;
     auto add = [&](std::string name, const at::Tensor& tensor) {
-      // A quantizer that owns its linear may have freed the weight. Norms and biases do not decay.
+      // A quantizer that owns its linear may have freed the weight. Matrices decay, gains and
+      // biases do not.
       if (tensor.defined()) {
         parameters.push_back({std::move(name), tensor, "model", tensor.dim() > 1});
       }
     };
-    auto add_norm = [&](const std::string& name, const LayerNorm& norm) {
+    auto add_norm = [&](const std::string& name, const Norm& norm) {
       add(name + ".weight", norm.weight);
       add(name + ".bias", norm.bias);
     };
@@ -113,12 +130,13 @@ class Gpt2Model final : public qatlas::Model {
       add(linear->Name() + ".bias", linear->bias());
     }
     add_norm("norm", norm_);
+    add("head.weight", head_);  // undefined where it is tied
     return parameters;
   }
 
   std::vector<QuantizableLinear*> Linears() override {
     std::vector<QuantizableLinear*> linears;
-    for (Block& block : blocks_) {
+    for (const Block& block : blocks_) {
       for (auto* linear : {&block.qkv, &block.o, &block.fc1, &block.fc2}) {
         linears.push_back(linear->get());
       }
@@ -127,18 +145,18 @@ class Gpt2Model final : public qatlas::Model {
   }
 
  private:
-  static constexpr double kStd = .02;
-
-  // Statistics in FP32, the result in the compute dtype.
-  at::Tensor Normalized(const at::Tensor& x, const LayerNorm& norm) const {
-    return at::layer_norm(x.to(at::kFloat), {shape_.width}, norm.weight, norm.bias).to(compute_);
-  }
+  struct Block {
+    Norm attention_norm;
+    std::unique_ptr<QuantizableLinear> qkv, o;
+    Norm ffn_norm;
+    std::unique_ptr<QuantizableLinear> fc1, fc2;
+  };
 
   Shape shape_;
   at::ScalarType compute_;
-  at::Tensor embedding_, positions_;
+  at::Tensor embedding_, positions_, head_;
   std::vector<Block> blocks_;
-  LayerNorm norm_;
+  Norm norm_;
 };
 
 class Gpt2 final : public qatlas::ModelBuilder {
@@ -147,16 +165,19 @@ class Gpt2 final : public qatlas::ModelBuilder {
       qatlas::IntOption("layers", nullptr, 1, 4096, "Number of blocks."),
       qatlas::IntOption("width", nullptr, 2, 1 << 20, "Features of the residual stream."),
       qatlas::IntOption("heads", nullptr, 1, 65536, "Heads; they share the width evenly."),
+      qatlas::IntOption("ffn", "0", 0, 1 << 22,
+                        "Features between fc1 and fc2; 0 takes four times the width."),
       qatlas::IntOption("vocabulary", nullptr, 2, 1 << 24, "Number of token ids."),
-      qatlas::IntOption("context", "1024", 1, 1 << 24,
-                        "Positions that are learned: the longest sequence."),
+      qatlas::IntOption("context", "1024", 1, 1 << 24, "Longest sequence, in tokens."),
+      qatlas::BoolOption("tied", "true", "Whether the output head is the token embedding."),
+      qatlas::FloatOption("norm_eps", "1e-5", 0, 1, "Added to the variance inside LayerNorm."),
   };
   static constexpr const char* kAbilities[] = {"role:qkv", "role:o", "role:fc1", "role:fc2",
                                                nullptr};
   static constexpr qatlas::ComponentInfo kInfo = {
       "gpt2",
-      "GPT-2: LayerNorm, GELU, biases, learned positions, tied head",
-      "Radford et al. 2019, section 2.3",
+      "GPT-2: LayerNorm, causal attention, GELU, biases, learned positions",
+      "Radford et al. 2019, Language Models are Unsupervised Multitask Learners",
       /*numerics_version=*/1,
       kAbilities,
       kOptions,
@@ -164,25 +185,29 @@ class Gpt2 final : public qatlas::ModelBuilder {
 
   static absl::StatusOr<std::unique_ptr<qatlas::ModelBuilder>> Create(
       const qatlas::Options& options) {
-    const Shape shape = {options.Int("layers"), options.Int("width"), options.Int("heads"),
-                         options.Int("vocabulary"), options.Int("context")};
+    Shape shape = {options.Int("layers"), options.Int("width"),      options.Int("heads"),
+                   options.Int("ffn"),    options.Int("vocabulary"), options.Int("context"),
+                   options.Bool("tied"),  options.Float("norm_eps")};
     if (shape.width % shape.heads != 0) {
       return absl::InvalidArgumentError(
           absl::StrCat("heads = ", shape.heads, " does not divide width = ", shape.width));
     }
+    if (shape.ffn == 0) shape.ffn = 4 * shape.width;
     return std::make_unique<Gpt2>(shape);
   }
   explicit Gpt2(const Shape& shape) : shape_(shape) {}
 
+  // In closed form; conformance compares them with a built model.
   qatlas::ModelCounts Counts(int64_t sequence_length) const override {
-    const auto [layers, width, heads, vocabulary, context] = shape_;
+    const auto& [layers, width, heads, ffn, vocabulary, context, tied, norm_eps] = shape_;
     qatlas::ModelCounts counts;
-    counts.block_linears = layers * 12 * width * width;
+    counts.block_linears = layers * (4 * width * width + 2 * width * ffn);
     counts.embedding = (vocabulary + context) * width;
-    // Per block: biases 3 + 1 + 4 + 1 widths, two norms of 2 widths; and the final norm.
-    counts.other = (13 * layers + 2) * width;
-    // Two for each weight of a matrix product, the head included; a token attends to (T + 1) / 2
-    // positions on average, each costs 4 width.
+    counts.head = tied ? 0 : vocabulary * width;
+    // Of a block two norms of 2 width, and biases of 3 width, width, ffn and width; the last norm.
+    counts.other = layers * (9 * width + ffn) + 2 * width;
+    // Two for each weight of a matrix product, the head's whether it is tied or not; scores and
+    // their sum of values 4 width for each of the (T + 1) / 2 positions that a token sees.
     const double positions = static_cast<double>(sequence_length + 1) / 2;
     counts.forward_flops_per_token =
         2 * static_cast<double>(counts.block_linears + vocabulary * width) +
@@ -194,8 +219,9 @@ class Gpt2 final : public qatlas::ModelBuilder {
   absl::StatusOr<std::unique_ptr<qatlas::Model>> Build(
       const qatlas::BuildContext& context) const override {
     if (context.sequence_length > shape_.context) {
-      return absl::InvalidArgumentError(absl::StrCat("sequences of ", context.sequence_length,
-                                                     " tokens exceed context = ", shape_.context));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "sequences of ", context.sequence_length, " tokens exceed context = ", shape_.context,
+          ", for which there are positions; raise context"));
     }
     return std::make_unique<Gpt2Model>(shape_, context);
   }

@@ -1,10 +1,20 @@
-// Ternary weights as in BitNet b1.58 (Ma et al. 2024, arXiv 2402.17764): s = mean |W|, codes -1,
-// 0, 1.
+// ternary: the weights of BitNet b1.58 (Ma et al. 2024, arXiv 2402.17764, section 2).
+//
+// With the scale s = mean|W| + epsilon over the whole tensor a weight becomes
+//     s · RoundClip(W / s, -1, 1),  RoundClip(x, a, b) = max(a, min(b, round(x))),
+// so that a code is -1, 0 or 1: log2(3) = 1.58 bits. The gradient passes straight through. Inputs
+// are left to another quantizer (the paper: AbsMax, 8 bits, one scale a token).
+//
+// The paper divides by mean|W| + epsilon and does not say what a code is multiplied by again. Here
+// it is the same number, so that every weight goes to the nearest of -s, 0 and s.
+#include <cmath>
+#include <cstring>
+#include <iterator>
 #include <memory>
-#include <string_view>
 
 #include "ATen/ATen.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "qatlas/component.h"
 #include "qatlas/gradient.h"
 #include "qatlas/int_format.h"
@@ -12,66 +22,126 @@
 
 namespace {
 
-constexpr qatlas::IntFormat kFormat = {.bits = 2, .granularity = qatlas::Granularity::kTensor};
+// The sum of |w| in FP64, as a tensor of one element.
+//
+// In FP32 the sum of huge weights would overflow, and a tensor of finite weights then have an
+// infinite scale. ATen splits one long sum among threads, which makes its last bits depend on their
+// number; sums of short rows are never split. So: rows of a fixed length, then rows of their sums,
+// until one is left.
+at::Tensor SumOfMagnitudes(const at::Tensor& w) {
+  constexpr int64_t kRow = 1024;
+  at::Tensor sums = w.reshape({-1}).abs().to(at::kDouble);
+  while (sums.numel() > 1) {
+    const int64_t missing = (kRow - sums.numel() % kRow) % kRow;
+    sums = at::constant_pad_nd(sums, {0, missing}).view({-1, kRow}).sum(1);
+  }
+  return sums;
+}
 
+// What is attached to the weight of one linear. Nothing of it is trained or kept: the scale follows
+// from the weight in each forward pass.
 class TernaryWeight final : public qatlas::OperandQuantizer {
  public:
+  explicit TernaryWeight(double epsilon) : epsilon_(epsilon) {}
+
+  // Decoding what was encoded is the forward pass, so that what is trained is what is deployed.
   at::Tensor FakeQuantize(const at::Tensor& w) override {
+    if (w.numel() == 0) return w.view_as(w);  // no element to quantize, and none to take a mean of
     return qatlas::StraightThrough(w, *Decode(*Encode(w)));
   }
+
   absl::StatusOr<qatlas::Encoded> Encode(const at::Tensor& w) override {
     const at::NoGradGuard no_grad;
     const at::Tensor wide = w.to(at::kFloat);
-    // The paper adds a small epsilon to s; a tensor of zeros gives zeros without one. The mean of
-    // no elements is NaN, and so is that of a tensor with a NaN or Inf, which stays visible.
-    // Row by row and in double: large values do not overflow the sum, and s is the same with any
-    // number of threads.
-    const at::Tensor s =
-        wide.abs().mean(-1, /*keepdim=*/false, at::kDouble).mean().to(at::kFloat).view({1, 1});
-    const at::Tensor codes = (wide / s).nan_to_num(0, 1, -1).round().clamp(-1, 1).to(at::kChar);
-    return qatlas::MakeIntEncoded(kFormat, codes, s, w.scalar_type());
+    // The scale is rounded to FP32 before anything is divided by it: it is stored as it was used.
+    // A mean of finite weights is at most the largest of them, and so finite in FP32 again; adding
+    // epsilon <= 1 cannot change that.
+    at::Tensor scale = at::zeros({1}, wide.options());
+    if (w.numel() > 0) {
+      scale = (SumOfMagnitudes(wide) / static_cast<double>(w.numel()) + epsilon_).to(at::kFloat);
+    }
+    // A NaN or an infinity among the weights makes the scale that, and with it every value NaN: a
+    // run that has broken is seen at once. Codes are integers, which know no NaN: they become 0,
+    // as they do where a scale of 0 (weights of 0 and epsilon = 0) divides.
+    const at::Tensor codes = (wide / scale).nan_to_num(0, 0, 0).round().clamp(-1, 1);
+    return qatlas::MakeIntEncoded(kFormat, codes.to(at::kChar), scale.view({1, 1}),
+                                  w.scalar_type());
   }
+
   absl::StatusOr<at::Tensor> Decode(const qatlas::Encoded& encoded) override {
     return qatlas::DecodeInt(encoded);
   }
+
+  // What is stored, not what is celebrated: a code takes two bits in this layout, of which it could
+  // do with 1.58, and the tensor has one FP32 scale.
   double BitsPerElement(int64_t rows, int64_t features) const override {
-    return 2 + 32.0 / static_cast<double>(rows * features);
+    return kFormat.bits + 32.0 / (static_cast<double>(rows) * static_cast<double>(features));
   }
+
+  // What the conformance checks hold us to. "idempotent" is no ability of this quantizer: the mean
+  // of what was quantized is another scale.
   qatlas::Claims Claimed() const override {
     qatlas::Claims claims;
     claims.region = qatlas::Region::kTensor;
     claims.gradient = qatlas::InputGradient::kEverywhere;
-    claims.q_min = -1;
+    claims.q_min = -1;  // of two bits' four codes -2 is never used
     claims.q_max = 1;
     claims.nearest = true;
     return claims;
   }
+
+ private:
+  // The stored layout: two bits a code, one scale for the tensor.
+  static constexpr qatlas::IntFormat kFormat{.bits = 2,
+                                             .granularity = qatlas::Granularity::kTensor};
+  double epsilon_;
 };
 
+// The configured component: one for each rule of a scheme.
 class Ternary final : public qatlas::Quantizer {
  public:
+  static constexpr qatlas_option kOptions[] = {
+      qatlas::FloatOption("epsilon", "1e-5", 0, 1,
+                          "Added to mean|W|, which keeps the scale of a dead weight above 0."),
+  };
+  // Neither bits nor granularity is an option here, so labels tell them to observations.
   static constexpr const char* kAbilities[] = {"weight", "bits:1.585", "granularity:tensor",
                                                nullptr};
   static constexpr qatlas::ComponentInfo kInfo = {
-      "ternary", "Weights -1, 0, 1 times the tensor's mean magnitude",
-      "Ma et al. 2024, arXiv 2402.17764, equations 1-3", /*numerics_version=*/1, kAbilities};
+      "ternary",
+      "Weights of -s, 0 and s with s = mean|W| over the tensor (BitNet b1.58)",
+      "Ma et al. 2024, arXiv 2402.17764, section 2",
+      /*numerics_version=*/1,
+      kAbilities,
+      kOptions,
+      std::size(kOptions)};
 
-  static absl::StatusOr<std::unique_ptr<qatlas::Quantizer>> Create(const qatlas::Options&) {
-    return std::make_unique<Ternary>();
+  static absl::StatusOr<std::unique_ptr<qatlas::Quantizer>> Create(const qatlas::Options& options) {
+    return std::make_unique<Ternary>(options.Float("epsilon"));
   }
-  absl::Status Check(const char* operand, int64_t, int64_t) const override {
-    if (std::string_view(operand) == qatlas::kWeight) return absl::OkStatus();
-    return absl::InvalidArgumentError("ternary quantizes weights only; give inputs to 'int'");
+  explicit Ternary(double epsilon) : epsilon_(epsilon) {}
+
+  // Every shape will do, but not every operand: the mean over a batch of inputs would let tokens
+  // see those that follow them.
+  absl::Status Check(const char* operand, int64_t /*in_features*/,
+                     int64_t /*out_features*/) const override {
+    if (std::strcmp(operand, qatlas::kWeight) == 0) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("ternary quantizes weights and no ", operand,
+                     "; give that to `int` with bits = 8 and granularity = \"channel\""));
   }
   absl::StatusOr<std::unique_ptr<qatlas::OperandQuantizer>> AttachOperand(
       const char* operand, const qatlas::AttachContext& context) const override {
-    if (auto status = Check(operand, context.in_features, context.out_features); !status.ok()) {
-      return status;
+    if (absl::Status fits = Check(operand, context.in_features, context.out_features); !fits.ok()) {
+      return fits;
     }
-    return std::make_unique<TernaryWeight>();
+    return std::make_unique<TernaryWeight>(epsilon_);
   }
-  double NominalBits() const override { return 1.585; }  // log2(3)
-  int64_t NominalGroup() const override { return 0; }
+  double NominalBits() const override { return std::log2(3.0); }  // three levels
+  int64_t NominalGroup() const override { return 0; }             // no groups in a row
+
+ private:
+  double epsilon_;
 };
 
 }  // namespace
