@@ -190,36 +190,6 @@ absl::Status RemoveStale(const Work& work) {
   return WriteJson(list, {{"files", work.written}});
 }
 
-// What decides the runs of a resolved recipe: all but its name, its fits and its report.
-std::string RunsOfText(const std::string& text) {
-  std::string runs;
-  bool keep = true;
-  for (absl::string_view line : absl::StrSplit(text, '\n')) {
-    if (absl::StartsWith(line, "[")) {
-      keep = !absl::StartsWith(line, "[[fit") && !absl::StartsWith(line, "[fit") &&
-             !absl::StartsWith(line, "[report") && !absl::StartsWith(line, "[recipe");
-    }
-    if (keep) absl::StrAppend(&runs, line, "\n");
-  }
-  return runs;
-}
-
-// A study goes by its recipe's name: its results may be those of another recipe, or of the same one
-// with other overrides.
-absl::Status CheckStudy(const recipe::ResolvedRecipe& recipe, const fs::path& folder) {
-  const fs::path file = folder / "recipe.resolved.toml";
-  std::error_code error;
-  if (!fs::exists(file, error)) return absl::OkStatus();
-  auto text = observe::ReadWholeFile(file.string());
-  if (!text.ok()) return text.status();
-  if (RunsOfText(*text) == RunsOfText(recipe.text)) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      absl::StrCat("the results in ", folder.string(),
-                   " are of other runs than the recipe now asks for (", file.filename().string(),
-                   " there says which); `qatlas run` with the same recipe and "
-                   "overrides brings them up to date, and trains only what is missing"));
-}
-
 }  // namespace
 
 std::vector<LabSettings> FitsOf(const recipe::ResolvedRecipe& recipe) {
@@ -251,7 +221,6 @@ std::vector<LabSettings> FitsOf(const recipe::ResolvedRecipe& recipe) {
 
 absl::StatusOr<AnalysisInputs> InputsOfStudy(const recipe::ResolvedRecipe& recipe,
                                              const fs::path& folder) {
-  if (absl::Status status = CheckStudy(recipe, folder); !status.ok()) return status;
   AnalysisInputs inputs;
   inputs.title = recipe.report_title.empty() ? recipe.name : recipe.report_title;
   inputs.description = recipe.description;

@@ -49,7 +49,7 @@ ExitCode SayFailures(const std::vector<std::string>& failures);
 std::vector<LabSettings> FitsOf(const recipe::ResolvedRecipe& recipe);
 
 // Inputs from a study's folder: observations.csv, sites.json, site_history.csv, provenance.json
-// where they are. FailedPrecondition where they are results of other runs than the recipe's.
+// where they are.
 absl::StatusOr<AnalysisInputs> InputsOfStudy(const recipe::ResolvedRecipe& recipe,
                                              const std::filesystem::path& folder);
 
