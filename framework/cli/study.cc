@@ -191,7 +191,7 @@ absl::Status WriteProvenance(Session& session, const runs::Plan& plan, const run
                                       Provenance(plan, store, **catalog).dump(2) + "\n");
 }
 
-absl::StatusOr<fs::path> AnalyzeStudy(Session& session, const runs::Plan& plan,
+absl::StatusOr<Analysis> AnalyzeStudy(Session& session, const runs::Plan& plan,
                                       const runs::Store& store) {
   const fs::path folder = store.StudyFolder(plan.recipe.name);
   auto inputs = InputsOfStudy(plan.recipe, folder);
