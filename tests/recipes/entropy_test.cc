@@ -67,7 +67,7 @@ TEST(Entropy, TheFittedConstantIsTheRateOfTheSource) {
   // The law is fitted to nine runs, the best of them still .045 above the rate; its constant came
   // out .004 off. What the best run has left bounds what may be missed by a fit that extrapolates.
   const auto json =
-      nlohmann::json::parse(ReadFile(store / "studies/entropy/loss.json"), nullptr, false);
+      nlohmann::json::parse(ReadFile(store / "studies/entropy/fits/loss.json"), nullptr, false);
   ASSERT_TRUE(json.is_object());
   double constant = std::nan("");
   for (const auto& parameter : json["ranking"][0]["fit"]["parameters"]) {

@@ -6,6 +6,7 @@ namespace {
 
 using ::testing::AllOf;
 using ::testing::Contains;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -168,10 +169,12 @@ TEST(RecipeProblems, OfVariedOptions) {
   EXPECT_THAT(wrong("options = { bits = 4 }\n"),
               ElementsAre(HasSubstr("'bits' in 'options' must be a list with at least one value")));
   EXPECT_THAT(wrong("options = {}\n"), ElementsAre(HasSubstr("'options' must name options")));
-  EXPECT_THAT(
-      wrong("options = { group = [8, 16] }\n", "granularity = 'channel'\n"),
-      ElementsAre(HasSubstr("'options' have no effect on scheme 'w': w group=16 is the same "
-                            "as another combination")));
+  EXPECT_THAT(wrong("options = { group = [8, 16] }\n", "granularity = 'channel'\n"),
+              Each(HasSubstr("'group' has no effect: the granularity of the weights is "
+                             "'channel'")));
+  EXPECT_THAT(wrong("options = { bits = [4, 4] }\n"),
+              ElementsAre(HasSubstr("'options' have no effect on scheme 'w': w bits=4 is the same "
+                                    "as another combination")));
   EXPECT_THAT(
       wrong("options = { clip = ['learned', 'lerned'] }\n"),
       ElementsAre(HasSubstr("'clip' is \"lerned\"; it must be one of 'absmax', 'learned'")));
