@@ -25,7 +25,8 @@ class Loading {
     int64_t row = 0;
     for (const ForeignTensor& tensor : from.tensors) {
       taken_.insert(tensor.name);
-      CopyRows(tensor, target.slice(0, row, row + tensor.rows));
+      const at::Tensor part = target.slice(0, row, row + tensor.rows);
+      CopyRows(tensor, tensor.transposed ? part.t() : part);
       row += tensor.rows;
     }
     for (const std::string& name : from.same) {
