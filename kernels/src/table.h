@@ -3,6 +3,7 @@
 #ifndef QATLAS_KERNELS_SRC_TABLE_H_
 #define QATLAS_KERNELS_SRC_TABLE_H_
 
+#include <qatlas/kernels/attention.h>
 #include <qatlas/kernels/fake_quant.h>
 #include <qatlas/kernels/rotary.h>
 #include <qatlas/kernels/types.h>
@@ -28,6 +29,12 @@ struct Table {
   const char* name;
   QuantTable<float> quant_float;
   QuantTable<Bf16> quant_bf16;
+  void (*attention)(RowRange, const AttentionShape&, HeadsIn query, HeadsIn key, HeadsIn value,
+                    HeadsOut out, float* log_sum, float* scratch);
+  void (*attention_backward)(RowRange, const AttentionShape&, HeadsIn query, HeadsIn key,
+                             HeadsIn value, HeadsIn out, const float* log_sum, HeadsIn grad_out,
+                             HeadsOut grad_query, HeadsOut grad_key, HeadsOut grad_value,
+                             float* scratch);
   // grad: null for the loss alone.
   void (*cross_entropy)(RowRange, std::int64_t vocab, const float* logits,
                         const std::int64_t* targets, float weight, float* loss, float* grad);

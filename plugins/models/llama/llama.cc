@@ -36,7 +36,7 @@ const ComponentInfo LlamaBuilder::kInfo = {
     kName,
     "Llama-style decoder: RMSNorm, RoPE, grouped-query attention, SwiGLU",
     "Grattafiori et al. 2024, arXiv:2407.21783; sizes of Chen et al. 2025",
-    1,
+    2,
     kAbilities,
     kOptions,
     std::size(kOptions)};

@@ -2,6 +2,7 @@
 
 #include <qatlas/check.h>
 #include <qatlas/init.h>
+#include <qatlas/kernels/torch/attention.h>
 #include <qatlas/kernels/torch/cross_entropy.h>
 #include <qatlas/kernels/torch/rms_norm.h>
 #include <qatlas/kernels/torch/rotary.h>
@@ -66,13 +67,11 @@ void LlamaModel::ExtendRotary(int64_t time) {
 at::Tensor LlamaModel::Attention(Block& block, const at::Tensor& h, int64_t batch, int64_t time) {
   const Config& c = config_;
   const at::Tensor packed = block.qkv->Forward(h).view({batch, time, c.qkv_rows()});
-  // [batch, heads or kv_heads, time, head_size] each; the kernel of LibTorch reads them through
-  // their strides and shares keys and values among the heads of a group without copying.
+  // [batch, heads or kv_heads, time, head_size] each, strided views that attention reads as they
+  // are.
   const auto [q, k, v] =
       kernels::ApplyRotary(packed, cos_, sin_, c.heads, c.kv_heads, /*overwrite=*/true);
-  const at::Tensor out = at::scaled_dot_product_attention(
-      q, k, v, /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true, /*scale=*/std::nullopt,
-      /*enable_gqa=*/c.kv_heads != c.heads);
+  const at::Tensor out = kernels::CausalAttention(q, k, v);
   // The result lies in memory as [batch, time, heads, head_size], so this is a view.
   return block.o->Forward(out.transpose(1, 2).reshape({batch * time, c.width}));
 }

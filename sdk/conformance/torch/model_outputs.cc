@@ -62,7 +62,8 @@ std::unique_ptr<at::ObserverContext> CountProduct(const at::RecordFunction& call
   if (name == "aten::bmm") products->attention += product(0, 1);
   if (name == "aten::baddbmm") products->attention += product(1, 2);
   // Scores and values, each 2 · batch · heads · T · T · head size; the unfused form runs bmm.
-  if (absl::StartsWith(name, "aten::_scaled_dot_product_flash_attention") ||
+  if (name == "qatlas::causal_attention" ||
+      absl::StartsWith(name, "aten::_scaled_dot_product_flash_attention") ||
       absl::StartsWith(name, "aten::_scaled_dot_product_efficient_attention")) {
     const at::IntArrayRef q = SizesOf(inputs[0]), k = SizesOf(inputs[1]);
     if (q.size() == 4 && k.size() == 4) {

@@ -1,5 +1,6 @@
 // Autograd of norm, rotary embedding, SwiGLU and cross-entropy against ATen's operations.
 #include <gtest/gtest.h>
+#include <qatlas/kernels/torch/attention.h>
 #include <qatlas/kernels/torch/cross_entropy.h>
 #include <qatlas/kernels/torch/rms_norm.h>
 #include <qatlas/kernels/torch/rotary.h>
@@ -125,6 +126,63 @@ TEST(RotaryTorchTest, FeedsAttention) {
   const auto [want, want_grad] = run(false);
   ExpectClose(out, want, 1e-5);
   ExpectClose(grad, want_grad, 1e-5);
+}
+
+TEST(AttentionTorchTest, AgreesWithAten) {
+  struct {
+    std::int64_t heads, kv_heads, head_dim, seq;
+    std::optional<double> scale;
+  } const cases[] = {{4, 4, 32, 70, {}}, {6, 2, 20, 33, .5}, {2, 1, 64, 256, {}}};
+  for (const auto& c : cases) {
+    // As the rotary embedding leaves them: strided views of one packed buffer.
+    const at::Tensor x0 = Random({2, c.seq, (c.heads + 2 * c.kv_heads) * c.head_dim}, 1.0, 41);
+    const at::Tensor g = Random({2, c.heads, c.seq, c.head_dim}, 1.0, 42);
+    const auto run = [&](bool fused) {
+      const at::Tensor x = Leaf(x0);
+      const at::Tensor parts =
+          x.view({2, c.seq, c.heads + 2 * c.kv_heads, c.head_dim}).transpose(1, 2);
+      const at::Tensor q = parts.narrow(1, 0, c.heads);
+      const at::Tensor k = parts.narrow(1, c.heads, c.kv_heads);
+      const at::Tensor v = parts.narrow(1, c.heads + c.kv_heads, c.kv_heads);
+      const at::Tensor out =
+          fused ? CausalAttention(q, k, v, c.scale)
+                : at::scaled_dot_product_attention(q, k, v, {}, 0.0, /*is_causal=*/true, c.scale,
+                                                   /*enable_gqa=*/true);
+      // An expanded gradient, whose strides are 0, and a dense one.
+      (out * g).sum().backward({}, /*retain_graph=*/true);
+      out.backward(at::ones({}).expand(out.sizes()));
+      return std::make_pair(out.detach(), x.grad());
+    };
+    const auto [out, grad] = run(true);
+    const auto [want, want_grad] = run(false);
+    ExpectClose(out, want, 1e-5);
+    ExpectClose(grad, want_grad, 1e-5);
+    EXPECT_TRUE(out.transpose(1, 2).is_contiguous());
+  }
+  const at::Tensor q = Random({1, 3, 5, 4}, 1.0, 43);
+  EXPECT_THROW(CausalAttention(q, q.narrow(1, 0, 2), q.narrow(1, 0, 2)), c10::Error);
+  // Elsewhere than on the CPU in FP32 it is ATen's.
+  const at::Tensor half = q.to(at::kBFloat16);
+  EXPECT_TRUE(at::equal(CausalAttention(half, half, half),
+                        at::scaled_dot_product_attention(half, half, half, {}, 0.0, true)));
+}
+
+TEST(AttentionTorchTest, BitsDoNotDependOnThreads) {
+  const at::Tensor x0 = Random({4, 6, 90, 16}, 1.0, 44);
+  const at::Tensor g = Random({4, 6, 90, 16}, 1.0, 45);
+  const auto run = [&](int threads) {
+    const int before = at::get_num_threads();
+    at::set_num_threads(threads);
+    const at::Tensor x = Leaf(x0);
+    const at::Tensor kv = x.narrow(1, 0, 2);
+    const at::Tensor out = CausalAttention(x, kv, kv);
+    (out * g).sum().backward();
+    at::set_num_threads(before);
+    return std::make_pair(out.detach(), x.grad());
+  };
+  const auto one = run(1), three = run(3);
+  EXPECT_TRUE(at::equal(one.first, three.first));
+  EXPECT_TRUE(at::equal(one.second, three.second));
 }
 
 TEST(SwiGluTorchTest, AgreesWithComposition) {

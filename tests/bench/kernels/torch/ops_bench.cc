@@ -1,6 +1,7 @@
 // Forward and backward of each operation: the fused adaptor ("Fused") next to ATen's composition
 // ("Aten"). Bytes count what must move at least once: inputs, outputs and their gradients.
 #include <benchmark/benchmark.h>
+#include <qatlas/kernels/torch/attention.h>
 #include <qatlas/kernels/torch/cross_entropy.h>
 #include <qatlas/kernels/torch/fake_quantize.h>
 #include <qatlas/kernels/torch/memory.h>
@@ -176,6 +177,29 @@ BENCHMARK(RmsNormFused)->Arg(128)->Arg(256)->UseRealTime();
 BENCHMARK(RmsNormAten)->Arg(128)->Arg(256)->UseRealTime();
 BENCHMARK(AddRmsNormFused)->Arg(128)->Arg(256)->UseRealTime();
 BENCHMARK(AddThenRmsNorm)->Arg(128)->Arg(256)->UseRealTime();
+// Items are the FLOPs of seven products of a triangle: two forward, five backward.
+template <typename F>
+void RunAttention(benchmark::State& state, const F& f) {
+  const std::int64_t batch = 8, seq = 256, head_dim = 32, heads = state.range(0) / head_dim;
+  const at::Tensor leaf = Leaf({3, batch, seq, heads, head_dim});
+  Run(state, leaf, 2 * leaf.numel(), [&](const at::Tensor& x) {
+    return f(x[0].transpose(1, 2), x[1].transpose(1, 2), x[2].transpose(1, 2));
+  });
+  state.SetItemsProcessed(state.iterations() * 7 * batch * heads * seq * seq * head_dim);
+}
+void AttentionFused(benchmark::State& state) {
+  RunAttention(state, [](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+    return CausalAttention(q, k, v);
+  });
+}
+void AttentionAten(benchmark::State& state) {
+  RunAttention(state, [](const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {
+    return at::scaled_dot_product_attention(q, k, v, {}, 0.0, /*is_causal=*/true);
+  });
+}
+
+BENCHMARK(AttentionFused)->Arg(128)->Arg(256)->UseRealTime();
+BENCHMARK(AttentionAten)->Arg(128)->Arg(256)->UseRealTime();
 BENCHMARK(RotaryFused)->Arg(128)->Arg(256)->UseRealTime();
 BENCHMARK(RotaryAten)->Arg(128)->Arg(256)->UseRealTime();
 BENCHMARK(SwiGluFused)->Arg(384)->Arg(768)->UseRealTime();
