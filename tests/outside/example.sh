@@ -23,8 +23,12 @@ small_run() {
 case "$name" in
   ternary)
     small_run
-    python3 - store/studies/ternary <<'PY'
+    python3 - store/studies/ternary "$source" <<'PY'
 import csv, math, pathlib, sys
+example = pathlib.Path(sys.argv[2])
+page = (example / '../../../docs/sdk.md').read_text()
+shown = page.split('### A whole quantizer')[1].split('```cpp\n')[1].split('```')[0]
+assert shown in (example / 'ternary.cc').read_text(), 'docs/sdk.md shows another quantizer'
 study = pathlib.Path(sys.argv[1])
 rows = list(csv.DictReader(open(study / 'observations.csv')))
 assert len(rows) == 7 and all(row['status'] == 'done' for row in rows), rows
