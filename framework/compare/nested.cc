@@ -1,8 +1,6 @@
 #include "framework/compare/nested.h"
 
 #include <algorithm>
-#include <boost/math/distributions/chi_squared.hpp>
-#include <boost/math/distributions/fisher_f.hpp>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -11,6 +9,7 @@
 #include <absl/strings/str_format.h>
 #include <absl/strings/str_join.h>
 
+#include "framework/fit/distributions.h"
 #include "framework/fit/local.h"
 #include "framework/fit/starts.h"
 #include "framework/fit/stats.h"
@@ -148,7 +147,7 @@ void Describe(const fit::Problem& full, const std::vector<std::vector<double>>& 
 double ChiSquaredTail(double statistic, int degrees) {
   if (degrees <= 0) return statistic > 0 ? 0 : 1;
   if (!(statistic > 0)) return 1;
-  return boost::math::cdf(boost::math::complement(boost::math::chi_squared(degrees), statistic));
+  return fit::ChiSquaredTail(statistic, degrees);
 }
 
 double RatioTail(double statistic, int degrees, int64_t rows, int free) {
@@ -157,7 +156,7 @@ double RatioTail(double statistic, int degrees, int64_t rows, int free) {
   const double left = static_cast<double>(rows - free);
   const double f = std::expm1(statistic / static_cast<double>(rows)) * left / degrees;
   if (!std::isfinite(f)) return 0;
-  return boost::math::cdf(boost::math::complement(boost::math::fisher_f(degrees, left), f));
+  return fit::FisherTail(f, degrees, left);
 }
 
 Embedding Embed(const Ranked& restricted, const Ranked& full, const fit::FitOptions& options) {

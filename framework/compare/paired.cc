@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "framework/fit/stats.h"
+#include "framework/fit/distributions.h"
 
 namespace qatlas::compare {
 namespace {

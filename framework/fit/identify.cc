@@ -8,7 +8,7 @@
 #include <absl/strings/str_cat.h>
 #include <absl/strings/str_join.h>
 
-#include "framework/fit/stats.h"
+#include "framework/fit/distributions.h"
 #include "framework/observe/number.h"
 
 namespace qatlas::fit {

@@ -9,6 +9,7 @@
 #include <absl/strings/str_cat.h>
 
 #include "framework/fit/optima.h"
+#include "framework/fit/distributions.h"
 #include "framework/fit/stats.h"
 
 namespace qatlas::fit {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "framework/fit/dense.h"
+#include "framework/fit/distributions.h"
 #include "framework/fit/stats.h"
 
 namespace qatlas::fit {

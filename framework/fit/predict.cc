@@ -10,6 +10,7 @@
 
 #include "framework/fit/profile.h"
 #include "framework/fit/scatter.h"
+#include "framework/fit/distributions.h"
 #include "framework/fit/stats.h"
 
 namespace qatlas::fit {

@@ -12,7 +12,7 @@
 #include "framework/fit/local.h"
 #include "framework/fit/parallel.h"
 #include "framework/fit/rows_at.h"
-#include "framework/fit/stats.h"
+#include "framework/fit/distributions.h"
 #include "framework/observe/names.h"
 
 namespace qatlas::fit {

@@ -1,8 +1,6 @@
 #include "framework/fit/stats.h"
 
 #include <algorithm>
-#include <boost/math/distributions/normal.hpp>
-#include <boost/math/distributions/students_t.hpp>
 #include <cmath>
 #include <numbers>
 
@@ -10,21 +8,6 @@
 #include "framework/fit/inner.h"
 
 namespace qatlas::fit {
-
-double StudentQuantile(double p, double degrees) {
-  return boost::math::quantile(boost::math::students_t(degrees), p);
-}
-
-double TwoSidedQuantile(double level, double degrees) {
-  if (std::isfinite(degrees)) return StudentQuantile(.5 + level / 2, degrees);
-  return boost::math::quantile(boost::math::normal(), .5 + level / 2);
-}
-
-double StudentTwoSided(double t, double degrees) {
-  if (!std::isfinite(t)) return 0;
-  return 2 *
-         boost::math::cdf(boost::math::complement(boost::math::students_t(degrees), std::abs(t)));
-}
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

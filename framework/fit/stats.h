@@ -1,4 +1,4 @@
-// Quantiles and distributions.
+// Medians, scales and random numbers.
 #ifndef QATLAS_FRAMEWORK_FIT_STATS_H_
 #define QATLAS_FRAMEWORK_FIT_STATS_H_
 
@@ -12,13 +12,6 @@ namespace qatlas::fit {
 
 // A number that is not known.
 inline constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-
-// Quantile of Student's t for probability p in (0, 1); degrees > 0.
-double StudentQuantile(double p, double degrees);
-// t with P(|T| <= t) = level; of the normal distribution where degrees is infinite.
-double TwoSidedQuantile(double level, double degrees);
-// P(|T| > |t|).
-double StudentTwoSided(double t, double degrees);
 
 double Median(std::vector<double> values);  // not empty
 // 1.4826 times the median of |x|: the standard deviation of Gaussian residuals about 0.

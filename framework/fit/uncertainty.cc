@@ -13,6 +13,7 @@
 #include "framework/fit/local.h"
 #include "framework/fit/profile.h"
 #include "framework/fit/scatter.h"
+#include "framework/fit/distributions.h"
 #include "framework/fit/stats.h"
 
 namespace qatlas::fit {

@@ -5,9 +5,9 @@
 
 #include <absl/strings/str_cat.h>
 #include <qatlas/check.h>
-#include <boost/math/distributions/chi_squared.hpp>
 
 #include "framework/fit/bootstrap.h"
+#include "framework/fit/distributions.h"
 #include "framework/fit/stats.h"
 #include "framework/observe/names.h"
 #include "framework/plan/law.h"
@@ -139,14 +139,13 @@ std::vector<std::vector<double>> DrawValues(const Law& law, const std::vector<do
       !Root(free, covariance, &root)) {
     return draws;
   }
-  const boost::math::chi_squared chi(degrees);
   const LawSpec& spec = law.form->Spec();
   for (int draw = 0; draw < count; ++draw) {
     fit::Random random(seed, static_cast<uint64_t>(draw));
     std::vector<double> normal(free), shift(free, 0.0);
     for (double& z : normal) z = random.Normal();
     const double u = (static_cast<double>(random.Next() >> 12) + .5) * 0x1p-52;
-    const double widen = std::sqrt(degrees / boost::math::quantile(chi, u));
+    const double widen = std::sqrt(degrees / fit::ChiSquaredQuantile(u, degrees));
     for (int i = 0; i < free; ++i) {
       for (int k = 0; k <= i; ++k) shift[i] += root[i * free + k] * normal[k];
       shift[i] *= widen;

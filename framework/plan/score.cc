@@ -1,7 +1,6 @@
 #include "framework/plan/score.h"
 
 #include <algorithm>
-#include <boost/math/distributions/beta.hpp>
 #include <cmath>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include <qatlas/check.h>
 
 #include "framework/compare/json.h"
+#include "framework/fit/distributions.h"
 #include "framework/fit/json.h"
 #include "framework/observe/number.h"
 #include "framework/plan/freeze.h"
@@ -64,11 +64,9 @@ bool WasFitted(const observe::Table& table, size_t row, const observe::Table& fi
 }
 
 fit::Interval ClopperPearson(int64_t hits, int64_t of) {
-  using boost::math::beta_distribution;
-  using boost::math::quantile;
   const double k = static_cast<double>(hits), n = static_cast<double>(of);
-  return {hits == 0 ? 0.0 : quantile(beta_distribution<>(k, n - k + 1), .025),
-          hits == of ? 1.0 : quantile(beta_distribution<>(k + 1, n - k), .975)};
+  return {hits == 0 ? 0.0 : fit::BetaQuantile(.025, k, n - k + 1),
+          hits == of ? 1.0 : fit::BetaQuantile(.975, k + 1, n - k)};
 }
 
 std::optional<fit::Interval> IntervalOf(const json& prediction) {
