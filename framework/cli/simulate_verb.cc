@@ -142,7 +142,7 @@ void AddSimulateVerb(CLI::App& app, Session& session) {
     session.verb = [&session] {
       auto code = Run(session, arguments);
       return code.ok() ? *code
-                       : static_cast<int>(session.Fail(CodeOfPlan(code.status()), code.status()));
+                       : static_cast<int>(session.Fail(CodeOfTable(code.status()), code.status()));
     };
   });
 }

@@ -68,7 +68,7 @@ TEST_F(Simulate, WhatIsNotGivenIsAskedFor) {
   const std::string end = " -o " + File("runs.csv");
   Output output = Qatlas("simulate N=1B D=1B,2B G=32 --law qat-unified --fix k=1" + end);
   EXPECT_EQ(output.code, 3);
-  EXPECT_THAT(output.text, HasSubstr("add --fix gammaD=... --fix gammaG=... --fix gammaN=..."));
+  EXPECT_THAT(output.text, HasSubstr("add --fix gammaN=... --fix gammaD=... --fix gammaG=..."));
   output = Qatlas("simulate N=1B G=32 --law qat-unified --preset w4a4" + end);
   EXPECT_THAT(output.text, HasSubstr("no column 'D'"));
   output =
