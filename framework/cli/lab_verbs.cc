@@ -15,6 +15,7 @@
 #include "framework/cli/lab_stages.h"
 #include "framework/cli/recipes.h"
 #include "framework/cli/session.h"
+#include "framework/cli/study_check.h"
 #include "framework/cli/tables.h"
 #include "framework/compare/summary.h"
 #include "framework/fit/json.h"
@@ -36,6 +37,7 @@ struct LabArguments {
   std::string output;
   std::string store = "store";
   bool path_only = false;
+  std::vector<std::string> given;  // options of AddLabOptions on the command line, in its order
 };
 
 void PrintMisfit(const std::string& name, const fit::FitResult& fit) {
@@ -263,22 +265,59 @@ int ReportOfTable(Session& session, LabArguments& arguments) {
   return kDone;
 }
 
-int ReportOfRecipe(Session& session, LabArguments& arguments) {
-  ExitCode code;
-  auto recipe = LoadRecipe(session, arguments.table, arguments.overrides, &code, RecipeUse::kAny);
-  if (!recipe.ok()) return session.Fail(code, recipe.status());
-  if (recipe->observations) return ReportOfTable(session, arguments);
-  const fs::path study = fs::path(arguments.store) / "studies" / recipe->name;
+// Options that have no effect on the report of a recipe's runs.
+absl::Status CheckOptionsOfRecipe(const LabArguments& arguments,
+                                  const recipe::ResolvedRecipe& recipe) {
+  for (const std::string& option : arguments.given) {
+    if (option == "--map") {
+      return absl::InvalidArgumentError(absl::StrCat(
+          "--map is for tables; a recipe's runs have the standard columns. To choose "
+          "rows give their table: qatlas report ",
+          arguments.store, "/studies/", recipe.name, "/observations.csv --map 'where=...'"));
+    }
+    if (!arguments.laws.empty() || option == "--no-evidence") continue;
+    if (option == "--fix" || option == "--tie" || option == "--per" || option == "--start" ||
+        option == "--bounds" || option == "--positive") {
+      continue;
+    }
+    return absl::InvalidArgumentError(
+        absl::StrCat(option,
+                     " goes with --law; the recipe's fits have settings of their own, "
+                     "which overrides change: fit.<name>.<key>=value"));
+  }
+  return absl::OkStatus();
+}
+
+int ReportOfStudy(Session& session, LabArguments& arguments, recipe::ResolvedRecipe recipe) {
+  if (absl::Status status = CheckOptionsOfRecipe(arguments, recipe); !status.ok()) {
+    return session.Fail(kUsage, status);
+  }
+  const fs::path study = fs::path(arguments.store) / "studies" / recipe.name;
+  std::string run = absl::StrCat("qatlas run ", arguments.table);
+  for (const std::string& item : arguments.overrides) absl::StrAppend(&run, " '", item, "'");
+  if (arguments.store != "store") absl::StrAppend(&run, " --store ", arguments.store);
   if (!fs::exists(study / "observations.csv")) {
     return session.Fail(
-        kBadInput, absl::NotFoundError(absl::StrCat("nothing of ", recipe->name, " is finished in ",
-                                                    arguments.store, "; run `qatlas run ",
-                                                    arguments.table, "` first")));
+        kBadInput, absl::NotFoundError(absl::StrCat("nothing of ", recipe.name, " is finished in ",
+                                                    arguments.store, "; run `", run, "` first")));
   }
   fs::path page = fs::absolute(study / "report" / "report.html");
   if (!arguments.path_only || !fs::exists(page)) {
-    auto inputs = InputsOfStudy(*recipe, study);
+    if (absl::Status status = CheckStudyIsOf(recipe.text, study); !status.ok()) {
+      return session.Fail(
+          kBadInput, absl::FailedPreconditionError(
+                         absl::StrCat(status.message(), "; `", run,
+                                      "` gathers this recipe's, and trains only what is missing")));
+    }
+    auto inputs = InputsOfStudy(recipe, study);
     if (!inputs.ok()) return session.Fail(CodeOfTable(inputs.status()), inputs.status());
+    TableSource source;
+    source.recipe = std::move(recipe);
+    if (!arguments.laws.empty() || !inputs->fits.empty()) {
+      auto fits = FitsAsked(source, arguments);
+      if (!fits.ok()) return session.Fail(kUsage, fits.status());
+      inputs->fits = *std::move(fits);
+    }
     auto written = Analyze(session, *std::move(inputs),
                            arguments.output.empty() ? study : fs::path(arguments.output));
     if (!written.ok()) return session.Fail(CodeOfTable(written.status()), written.status());
@@ -287,6 +326,14 @@ int ReportOfRecipe(Session& session, LabArguments& arguments) {
   if (session.json) return Session::Answer({{"report", page.string()}});
   std::printf("%s\n", page.c_str());
   return kDone;
+}
+
+int ReportOfRecipe(Session& session, LabArguments& arguments) {
+  ExitCode code;
+  auto recipe = LoadRecipe(session, arguments.table, arguments.overrides, &code, RecipeUse::kAny);
+  if (!recipe.ok()) return session.Fail(code, recipe.status());
+  if (recipe->observations) return ReportOfTable(session, arguments);
+  return ReportOfStudy(session, arguments, *std::move(recipe));
 }
 
 }  // namespace
@@ -326,13 +373,21 @@ void AddReportVerb(CLI::App& app, Session& session) {
       ->type_name("FOLDER")
       ->capture_default_str();
   report->add_flag("--path", arguments.path_only, "Only print where a recipe's report lies");
-  report->add_option("--law,--laws", arguments.laws, kLawHelp)->type_name("LAW");
+  report
+      ->add_option("--law,--laws", arguments.laws,
+                   absl::StrCat(kLawHelp, ".\nOf a recipe: in place of its own fits"))
+      ->type_name("LAW");
   report
       ->add_option("--output,-o", arguments.output,
                    "Folder to write to; default: the study's, or <table>-report")
       ->type_name("FOLDER");
+  const size_t before = report->get_options().size();
   AddLabOptions(report, arguments.mapping, arguments.settings, arguments.parameters);
-  report->callback([&session] {
+  report->callback([&session, report, before] {
+    const std::vector<CLI::Option*> options = report->get_options();
+    for (size_t i = before; i < options.size(); ++i) {
+      if (options[i]->count() > 0) arguments.given.push_back(options[i]->get_name());
+    }
     session.verb = [&session] {
       return IsTable(arguments.table) ? ReportOfTable(session, arguments)
                                       : ReportOfRecipe(session, arguments);

@@ -86,14 +86,21 @@ int Write(Session& session, const NewPlugin& plugin, const forms::TemplateValues
   for (const std::string& note : notes) std::fprintf(stderr, "note: %s\n", note.c_str());
   std::printf("%s\n", fs::absolute(folder).c_str());
   for (const forms::ProjectFile& file : *files) std::printf("  %s\n", file.path.c_str());
-  // CMake searches the folder of a program on the PATH by itself, so only others are named.
-  const std::string prefix = Session::ProgramFolder().parent_path();
+  // CMake searches the folder of a program on the PATH by itself, so only others are named. A build
+  // tree is a package as an install is.
+  const fs::path prefix = Session::ProgramFolder().parent_path();
   const bool known = prefix == "/usr" || prefix == "/usr/local";
+  if (!fs::exists(prefix / "lib/cmake/Qatlas/QatlasConfig.cmake")) {
+    std::fprintf(stderr,
+                 "note: the SDK is not installed in %s; install qatlas-sdk there, or name where it "
+                 "is with -DCMAKE_PREFIX_PATH\n",
+                 prefix.c_str());
+  }
   std::printf(
       "Build and test it:\n  cmake -S %s -B %s/build -G Ninja%s\n  cmake --build %s/build\n"
       "  ctest --test-dir %s/build\n",
       folder.c_str(), folder.c_str(),
-      known ? "" : absl::StrCat(" -DCMAKE_PREFIX_PATH=", prefix).c_str(), folder.c_str(),
+      known ? "" : absl::StrCat(" -DCMAKE_PREFIX_PATH=", prefix.string()).c_str(), folder.c_str(),
       folder.c_str());
   return kDone;
 }

@@ -1,17 +1,20 @@
-// qatlas plugin ls | info: answered from manifests, without opening a library. plugin docs opens
-// laws.
+// qatlas plugin ls | info: answered from manifests, without opening a library, but for what a law
+// declares. plugin docs opens laws, too.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "framework/cli/law_info.h"
 #include "framework/cli/plugin_docs.h"
 #include "framework/cli/session.h"
 #include "framework/plugin/catalog.h"
+#include "framework/plugin/loader.h"
 #include "framework/plugin/nearest.h"
 
 namespace qatlas::cli {
@@ -136,13 +139,23 @@ int Info(Session& session, const std::string& name) {
     }
     return session.Fail(kPluginFailure, absl::NotFoundError(message));
   }
-  if (session.json) {
-    nlohmann::json answer = nlohmann::json::array();
-    for (const plugin::Component& component : found) answer.push_back(ComponentJson(component));
-    return Session::Answer(answer);
+  nlohmann::json answer = nlohmann::json::array();
+  for (const plugin::Component& component : found) {
+    std::shared_ptr<const LawForm> law;
+    if (component.declaration->kind == QATLAS_KIND_LAW) {
+      auto opened = plugin::Create<LawForm>(**catalog, name, {});
+      if (!opened.ok()) return session.Fail(kPluginFailure, opened.status());
+      law = *std::move(opened);
+    }
+    if (!session.json) {
+      PrintComponent(component);
+      if (law != nullptr) std::fputs(LawText(law->Spec()).c_str(), stdout);
+      continue;
+    }
+    answer.push_back(ComponentJson(component));
+    if (law != nullptr) answer.back()["law"] = LawJson(law->Spec());
   }
-  for (const plugin::Component& component : found) PrintComponent(component);
-  return kDone;
+  return session.json ? Session::Answer(answer) : kDone;
 }
 
 int Docs(Session& session, const std::string& output) {
@@ -173,7 +186,10 @@ void AddPluginVerbs(CLI::App& app, Session& session) {
   plugin->require_subcommand(1);
   CLI::App* ls = plugin->add_subcommand("ls", "List components, and what was passed over and why");
   ls->callback([&session] { session.verb = [&session] { return ListPlugins(session); }; });
-  CLI::App* info = plugin->add_subcommand("info", "Options, source and abilities of one component");
+  CLI::App* info =
+      plugin->add_subcommand("info",
+                             "Options, source and abilities of one component; of a law also\nits "
+                             "covariates, parameters and published constants");
   static std::string name;
   info->add_option("NAME", name, "Name of a component, such as 'int' or 'qat-unified'")->required();
   info->callback([&session] { session.verb = [&session] { return Info(session, name); }; });

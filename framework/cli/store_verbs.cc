@@ -30,6 +30,7 @@ struct StoreArguments {
   runs::GcOptions gc;
   bool drop_finals = false;
   bool drop_forks = false;
+  bool drop_plans = false;
 };
 
 absl::Status CheckStore(const runs::Store& store) {
@@ -89,11 +90,13 @@ int Gc(const Session& session, StoreArguments& arguments) {
   if (absl::Status status = CheckStore(store); !status.ok()) return session.Fail(kFailed, status);
   arguments.gc.finals = !arguments.drop_finals;
   arguments.gc.forks = !arguments.drop_forks;
+  arguments.gc.old_plans = !arguments.drop_plans;
   auto report = runs::Gc(store, arguments.gc);
   if (!report.ok()) return session.Fail(kFailed, report.status());
   if (session.json) {
     return Session::Answer({{"freed", report->freed},
                             {"removed_work", report->removed_work},
+                            {"removed_plans", report->removed_plans},
                             {"bytes", report->bytes},
                             {"kept", report->kept},
                             {"damaged", report->damaged},
@@ -101,10 +104,11 @@ int Gc(const Session& session, StoreArguments& arguments) {
   }
   for (const std::string& sentence : report->damaged)
     std::printf("damaged: %s\n", sentence.c_str());
-  std::printf("%s %s: %zu checkpoints and %zu unfinished folders; %lld checkpoints kept\n",
-              arguments.gc.dry_run ? "would free" : "freed", runs::ShowBytes(report->bytes).c_str(),
-              report->freed.size(), report->removed_work.size(),
-              static_cast<long long>(report->kept));
+  std::printf(
+      "%s %s: %zu checkpoints, %zu unfinished folders and %zu old plans; %lld checkpoints kept\n",
+      arguments.gc.dry_run ? "would free" : "freed", runs::ShowBytes(report->bytes).c_str(),
+      report->freed.size(), report->removed_work.size(), report->removed_plans.size(),
+      static_cast<long long>(report->kept));
   return kDone;
 }
 
@@ -187,6 +191,10 @@ void AddStoreVerbs(CLI::App& app, Session& session) {
                "Free final states too (no export afterwards)");
   gc->add_flag("--drop-forks", arguments.drop_forks,
                "Free fork points too (a scheme added later trains its trunk again)");
+  gc->add_flag(
+      "--drop-plans", arguments.drop_plans,
+      "Forget the plans that a study's last one took the place of, and free what only they "
+      "need");
   CLI::App* exporter = app.add_subcommand(
       "export", "Write codes, scales and merged weights of a finished run as safetensors");
   exporter->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")

@@ -173,6 +173,8 @@ void ExamineRobustness(const std::vector<const Candidate*>& posed, const observe
     form.bootstrap_first = std::numeric_limits<double>::quiet_NaN();
   }
   if (comparison->ranking.size() < 2 || !std::isfinite(comparison->ranking[0].aicc)) return;
+  // Without noise nothing of it can be taken otherwise.
+  if (comparison->ranking[0].likelihood.exact) return;
   Examined examined = {&comparison->ranking, {}, &table, &options, fit_options, groups};
   for (const Ranked& form : comparison->ranking) {
     for (const Candidate* candidate : posed) {

@@ -160,6 +160,7 @@ json ToJson(const Ranked& form) {
           {"bootstrap_failed", form.bootstrap_failed},
           {"noise", Name(form.likelihood.model)},
           {"noise_scale", Number(form.likelihood.scale)},
+          {"exact", form.likelihood.exact},
           {"log_likelihood", Number(form.likelihood.log_likelihood)},
           {"likelihood_values", Numbers(form.likelihood.values)},
           {"aicc", Number(form.aicc)},

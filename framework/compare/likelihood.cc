@@ -30,6 +30,12 @@ Term TermOf(const fit::Problem& problem, double prediction, int64_t i) {
   return {(y - prediction) / noise, -std::log(noise)};
 }
 
+// What the target itself is in the loss's units.
+double UnitOf(const fit::Problem& problem, int64_t i) {
+  const double noise = problem.noise().empty() ? 1.0 : problem.noise()[i];
+  return (problem.loss().space == fit::Space::kLog ? 1 : problem.target()[i]) / noise;
+}
+
 // Log density of z = r/s.
 double LogStandard(NoiseModel model, double z) {
   switch (model) {
@@ -99,37 +105,34 @@ absl::StatusOr<Likelihood> FitLikelihood(const fit::Problem& problem,
     residuals.push_back(TermOf(problem, prediction[i], i).residual);
     total += w;
     squares += w * residuals.back() * residuals.back();
-    typical +=
-        w * (problem.loss().space == fit::Space::kLog ? 1 : std::pow(problem.target()[i], 2));
+    typical += w * std::pow(UnitOf(problem, i), 2);
   }
   if (!std::isfinite(squares)) {
     return absl::FailedPreconditionError(
         "a prediction has no likelihood: it is not a positive number");
   }
-  if (squares <= 1e-24 * typical) {
-    return absl::FailedPreconditionError(
-        "the fit leaves no residuals, so there is no noise to measure a likelihood by");
-  }
   Likelihood result;
   result.model = model;
-  double s = std::sqrt(squares / total);
+  // Targets of 0 alone have no rounding.
+  const double least = std::max(kRounding * std::sqrt(typical / total), 1e-150);
+  result.exact = std::sqrt(squares / total) <= least;
+  double s = std::max(std::sqrt(squares / total), least);
   for (int iteration = 0; iteration < 500; ++iteration) {
     double sum = 0;
     for (int64_t i = 0; i < n; ++i) {
       const double r = residuals[i];
       sum += problem.weight()[i] * ScaleWeight(model, r / s) * r * r;
     }
-    const double next = std::sqrt(sum / total);
+    // Residuals of 0 in more than nu/(nu+1) of the rows would drive Student's scale to 0.
+    const double next = std::max(std::sqrt(sum / total), least);
     const bool done = std::abs(next - s) <= 1e-13 * s;
     s = next;
-    // More than n/(nu+1) residuals of exactly 0 drive Student's scale to 0.
-    if (!(s > 1e-150)) {
-      return absl::FailedPreconditionError("too many residuals are exactly 0 for a likelihood");
-    }
     if (done) break;
   }
   result.scale = s;
-  result.by_row = LogDensity(problem, prediction, model, s);
+  // What is below rounding tells no form from another.
+  const std::vector<double> targets(problem.target().begin(), problem.target().end());
+  result.by_row = LogDensity(problem, result.exact ? targets : prediction, model, s);
   for (int64_t i = 0; i < n; ++i) {
     result.by_row[i] *= problem.weight()[i] * static_cast<double>(n) / total;
     result.log_likelihood += result.by_row[i];

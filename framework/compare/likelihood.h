@@ -32,10 +32,18 @@ struct Likelihood {
   // parameters, and the predictions there. Filled by Maximize.
   std::vector<double> coordinates, values, prediction;  // at the maximum
   bool maximum = false;  // false: too few rows for one; the likelihood is that of given predictions
+  // The residuals are no larger than what rounding makes of the targets: data without noise, as a
+  // law's formula gives them. They have no likelihood of their own; this one is that of
+  // residuals of 0 at `scale` = kRounding of the targets, so that an exact form stands before every
+  // form that is not, and exact forms differ by their parameters alone.
+  bool exact = false;
 };
 
-// Fits the scale to residuals and sums. FailedPrecondition when all residuals are 0 (noiseless data
-// have no likelihood).
+// Residuals of so much of the target (root mean square) are rounding, and no scale is below.
+inline constexpr double kRounding = 1e-12;
+
+// Fits the scale to residuals and sums. FailedPrecondition: a prediction that is no positive number
+// where its logarithm is taken.
 absl::StatusOr<Likelihood> FitLikelihood(const fit::Problem& problem,
                                          const std::vector<double>& prediction, NoiseModel model);
 

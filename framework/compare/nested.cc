@@ -167,6 +167,8 @@ Embedding Embed(const Ranked& restricted, const Ranked& full, const fit::FitOpti
       !restricted.likelihood.maximum || !full.likelihood.maximum) {
     return result;
   }
+  // Nothing is reproduced to a fraction of rounding: then 1e-9 of the targets tells.
+  const double scale = restricted.likelihood.scale * (restricted.likelihood.exact ? 1e7 : 1);
   fit::Random random(1, 0);
   std::vector<std::vector<double>> draws;
   std::vector<double> prediction(small.rows());
@@ -181,8 +183,8 @@ Embedding Embed(const Ranked& restricted, const Ranked& full, const fit::FitOpti
       if (!std::isfinite(value)) return result;
       if (small.loss().space == fit::Space::kLog && value <= 0) return result;
     }
-    std::vector<double> found = Reproduce(large, Reordered(small, prediction, large),
-                                          restricted.likelihood.scale, start, options);
+    std::vector<double> found =
+        Reproduce(large, Reordered(small, prediction, large), scale, start, options);
     if (found.empty()) return result;
     start = found;
     draws.push_back(std::move(found));

@@ -16,6 +16,7 @@ constexpr size_t kShownRuns = 3;
 constexpr size_t kWidestName = 40;
 
 std::string Percent(double share) {
+  if (std::abs(share) < 100 * kRounding) share = 0;
   return std::isfinite(share) ? absl::StrFormat("%.3g%%", 100 * share) : "-";
 }
 

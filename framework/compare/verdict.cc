@@ -154,6 +154,53 @@ std::string Stood(const Comparison& comparison) {
                       last);
 }
 
+// "so does b with one parameter more, and c with 36".
+std::string SoDo(const Ranked& best, const std::vector<const Ranked*>& others) {
+  std::vector<std::string> parts;
+  for (const Ranked* other : others) {
+    const int more = other->parameters - best.parameters;
+    parts.push_back(more == 0   ? absl::StrCat(other->name, " with as many parameters")
+                    : more == 1 ? absl::StrCat(other->name, " with one parameter more")
+                                : absl::StrCat(other->name, " with ", more, " parameters more"));
+  }
+  return parts.empty() ? "" : absl::StrCat("; so does ", absl::StrJoin(parts, ", and "));
+}
+
+// The first form leaves no residuals: of data without noise it is only asked which others leave
+// none either, and how many parameters they take for it.
+void JudgeExact(const VerdictRule& rule, Comparison* comparison) {
+  const std::vector<Ranked>& ranking = comparison->ranking;
+  const Ranked& best = ranking[0];
+  std::vector<const Ranked*> others;
+  const Ranked* next = nullptr;
+  for (size_t i = 1; i < ranking.size(); ++i) {
+    const Ranked& other = ranking[i];
+    const NestedTest* ratio = Ratio(*comparison, best.name, other.name);
+    if (other.likelihood.exact || (ratio != nullptr && ratio->restricted == best.name)) {
+      others.push_back(&other);
+      const double aicc = Aicc(best.likelihood.log_likelihood, other.parameters, comparison->rows);
+      if (aicc - best.aicc < rule.criterion_gap) comparison->contenders.push_back(other.name);
+    } else if (next == nullptr) {
+      next = &other;
+    }
+  }
+  const bool identifiable = best.fit.identifiability.identifiable;
+  comparison->verdict = identifiable && ranking.size() > 1 && comparison->contenders.size() == 1
+                            ? Verdict::kDecided
+                            : Verdict::kUndecided;
+  comparison->sentence = absl::StrCat(
+      best.name, " reproduces these ", comparison->rows,
+      " runs exactly: it leaves no residuals beyond rounding, so there is no noise to measure a "
+      "likelihood by",
+      identifiable ? "" : absl::StrCat(", but ", best.fit.identifiability.reason),
+      ranking.size() > 1            ? SoDo(best, others)
+      : comparison->refused.empty() ? "; no other form was asked for"
+                                    : "; no other form could be fitted",
+      next == nullptr ? "."
+                      : absl::StrFormat("; the next, %s, leaves a mean relative error of %.2g%%.",
+                                        next->name, 100 * next->fit.mean_relative_error));
+}
+
 }  // namespace
 
 void Judge(Comparison* comparison, const VerdictRule& rule) {
@@ -166,8 +213,10 @@ void Judge(Comparison* comparison, const VerdictRule& rule) {
       "it stays first under every loss that the residuals allow, without any one run and with "
       "parameters counted otherwise, and its own parameters are determined by the runs. Against a "
       "form that contains it p must exceed %g. Fewer than %d runs beyond a form's parameters are "
-      "too few to compare.",
-      rule.criterion_gap, rule.standard_errors, rule.ratio_level, rule.full_level, kSpareRuns);
+      "too few to compare. A form that leaves no residuals beyond rounding stands before all "
+      "others but those that leave none either with an AICc less than %g above.",
+      rule.criterion_gap, rule.standard_errors, rule.ratio_level, rule.full_level, kSpareRuns,
+      rule.criterion_gap);
   const std::vector<Ranked>& ranking = comparison->ranking;
   const std::string runs = absl::StrCat(comparison->rows, " runs");
   if (ranking.empty()) {
@@ -193,6 +242,7 @@ void Judge(Comparison* comparison, const VerdictRule& rule) {
         absl::StrCat("Too few runs to compare: no form has a finite AICc on ", runs, ".");
     return;
   }
+  if (best.likelihood.exact) return JudgeExact(rule, comparison);
   if (ranking.size() == 1) {
     comparison->verdict = Verdict::kUndecided;
     const std::string fitted = absl::StrFormat("%s was fitted to %s (mean relative error %.2g%%)",

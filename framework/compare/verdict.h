@@ -27,6 +27,10 @@ struct VerdictRule {
 // counted otherwise, as far as these were examined; and if it is itself identifiable. Fewer than
 // three runs to spare beyond a form's parameters are too few. Forms that extrapolate better (p <
 // .01) are named in the sentence, whatever the verdict.
+//
+// Where the first form leaves no residuals beyond rounding (Likelihood::exact) there is no noise,
+// and all that is asked is which other forms leave none either: they are contenders where their
+// parameters add less than 6 to the AICc.
 void Judge(Comparison* comparison, const VerdictRule& rule = {});
 
 }  // namespace qatlas::compare

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -63,6 +65,18 @@ struct Catalog::State {
 
 namespace {
 
+// Whether the file means to be a manifest: the key `manifest` stands above all tables. Recipes,
+// too, end in .toml.
+bool MeansToBeManifest(const fs::path& file) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    const absl::string_view text = absl::StripLeadingAsciiWhitespace(line);
+    if (absl::StartsWith(text, "[")) return false;
+    if (absl::StartsWith(text, "manifest")) return true;
+  }
+  return false;
+}
+
 // Manifests of one folder that can be used, in the order of their names; the rest goes to
 // passed_over.
 void ScanFolder(const std::string& folder, const Host& host, std::vector<Manifest>* plugins,
@@ -81,7 +95,9 @@ void ScanFolder(const std::string& folder, const Host& host, std::vector<Manifes
   std::sort(files.begin(), files.end());
   for (const fs::path& file : files) {
     absl::StatusOr<Manifest> manifest = ReadManifest(file.string());
+    const std::string library = fs::path(file).replace_extension(".so").string();
     if (!manifest.ok()) {
+      if (libraries.count(library) == 0 && !MeansToBeManifest(file)) continue;
       // The reason stands behind the path already.
       absl::string_view reason = manifest.status().message();
       absl::ConsumePrefix(&reason, absl::StrCat(file.string(), ":"));
@@ -91,7 +107,7 @@ void ScanFolder(const std::string& folder, const Host& host, std::vector<Manifes
                                        damaged ? "; build the plugin again, which writes its "
                                                  "manifest"
                                                : "")});
-      libraries.erase(fs::path(file).replace_extension(".so").string());
+      libraries.erase(library);
       continue;
     }
     libraries.erase(manifest->library);

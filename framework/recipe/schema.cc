@@ -159,7 +159,7 @@ std::vector<SectionSpec> TrainingSections() {
                "How the rate falls in the cooldown."),
         Choice("precision", "\"auto\"", {"auto", "fp32", "bf16"},
                "Of activations and matrix products; \"auto\": BF16 where the device multiplies it "
-               "faster, which widths below 128 do not show."),
+               "faster and every linear of every model has at least 128 features."),
         Int("threads", "1", 1, "Of each worker; they are part of what decides a result."),
         Bool("allow_epochs", "false", "Lets a budget be larger than the data."),
         Int("validation_sequences", "512", 1, "Sequences that the validation loss is measured on."),

@@ -262,10 +262,10 @@ void AppendUncertainty(const std::string& id, const std::string& name, const fit
   if (std::optional<Figure> surface = SurfaceFigure(id, name, fit, table); surface.has_value()) {
     section->figures.push_back(*std::move(surface));
   }
-  if (fit::HasNoise(fit)) {
-    Figure profiles = ProfileFigure(id, name, fit);
-    if (!profiles.traces.empty()) section->figures.push_back(std::move(profiles));
-  }
+  // Of rounding alone curves and regions would be polygons.
+  if (!fit::HasNoise(fit)) return;
+  Figure profiles = ProfileFigure(id, name, fit);
+  if (!profiles.traces.empty()) section->figures.push_back(std::move(profiles));
   if (fit.identifiability.identifiable && !fit.covariance.empty()) {
     Figure pairs = PairFigure(id, name, fit);
     if (!pairs.traces.empty()) section->figures.push_back(std::move(pairs));

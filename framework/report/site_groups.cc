@@ -101,7 +101,11 @@ std::vector<RunGroup> ShownGroups(const observe::Table& observations, const obse
   for (bool full_precision : {true, false}) {
     if (full_precision && statistic.of_noise) continue;
     for (RunGroup& group : GroupsOf(observations, full_precision)) {
-      if (Has(sites, statistic.column, group.runs)) groups.push_back(std::move(group));
+      if (!Has(sites, statistic.column, group.runs)) continue;
+      if (full_precision) {
+        group.label = absl::StrCat("full precision", group.label.empty() ? "" : ", ", group.label);
+      }
+      groups.push_back(std::move(group));
     }
     if (!groups.empty()) break;
   }

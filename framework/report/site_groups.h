@@ -29,9 +29,9 @@ struct RunGroup {
 };
 
 // The groups of `observations` that a figure of the statistic shows, of runs that `sites` (with a
-// column `run`) has the statistic for: in full precision where it was recorded there and does not
-// depend on a quantizer, else quantized. Those of the largest budget of each size, small models
-// first; for noise those of the largest size alone; at most six.
+// column `run`) has the statistic for: in full precision, and labelled so, where it was recorded
+// there and does not depend on a quantizer, else quantized. Those of the largest budget of each
+// size, small models first; for noise those of the largest size alone; at most six.
 std::vector<RunGroup> ShownGroups(const observe::Table& observations, const observe::Table& sites,
                                   const SiteStatistic& statistic);
 

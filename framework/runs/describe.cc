@@ -96,6 +96,9 @@ absl::StatusOr<Description> Parse(const nlohmann::json& json) {
   description.memory_bytes = static_cast<int64_t>(memory);
   description.checkpoint_bytes = static_cast<int64_t>(checkpoint);
   description.sites = json.value("sites", nlohmann::json::array());
+  for (const nlohmann::json& group : json.value("groups", nlohmann::json::array())) {
+    if (group.is_string()) description.groups.push_back(group);
+  }
   return description;
 }
 

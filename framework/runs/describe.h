@@ -19,7 +19,8 @@ struct Description {
   double flops_per_token = 0;  // of training: forward and backward
   int64_t memory_bytes = 0;    // peak of a worker
   int64_t checkpoint_bytes = 0;
-  nlohmann::json sites;  // as the worker answered
+  nlohmann::json sites;             // as the worker answered
+  std::vector<std::string> groups;  // optimizer groups, sorted
 };
 
 struct DescribeOptions {

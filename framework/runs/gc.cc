@@ -95,8 +95,11 @@ absl::StatusOr<GcReport> Gc(const Store& store, const GcOptions& options) {
   std::set<std::string> kept;
   for (const std::string& name : ListStudies(store)) {
     // A study that cannot be read might need anything: nothing is freed then.
-    QATLAS_ASSIGN_OR_RETURN(const Study study, ReadStudy(store, name));
+    QATLAS_ASSIGN_OR_RETURN(const Study study, ReadStudy(store, name, options.old_plans));
     KeepForStudy(study, store, states, options, &kept);
+    for (const std::filesystem::path& plan : study.needless) {
+      report.removed_plans.push_back(plan.string());
+    }
   }
   // What workers are about to read: starts of segments that somebody trains now.
   QATLAS_ASSIGN_OR_RETURN(const std::vector<WorkRecord> work, store.ListWork());
@@ -135,7 +138,9 @@ absl::StatusOr<GcReport> Gc(const Store& store, const GcOptions& options) {
     report.removed_work.push_back(record.id);
     if (!options.dry_run) QATLAS_RETURN_IF_ERROR(RemoveAll(store.WorkFolder(record.id)));
   }
-  for (const std::filesystem::path& path : Leftovers(store)) {
+  std::vector<std::filesystem::path> files = Leftovers(store);
+  files.insert(files.end(), report.removed_plans.begin(), report.removed_plans.end());
+  for (const std::filesystem::path& path : files) {
     report.bytes += TreeBytes(path);
     if (!options.dry_run) QATLAS_RETURN_IF_ERROR(RemoveAll(path));
   }

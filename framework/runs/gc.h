@@ -19,16 +19,20 @@ namespace qatlas::runs {
 //   3. another trajectory forks from it (`forks`), so that a scheme added later costs no trunk.
 // Every other checkpoint is freed: of recipes whose study was removed or changed, and of pieces
 // that a later one continues. In work/, what was left by segments that finished after all, and
-// temporary files, are removed; segments that somebody holds a claim on are not touched.
+// temporary files, are removed, and plans that another took
+// the place of, where others need all that they need or (without `old_plans`) all of them. Segments
+// that somebody holds a claim on are not touched.
 struct GcOptions {
   bool dry_run = false;
   bool finals = true;
   bool forks = true;
+  bool old_plans = true;
 };
 
 struct GcReport {
   std::vector<std::string> freed;  // ids of segments whose checkpoints went
   std::vector<std::string> removed_work;
+  std::vector<std::string> removed_plans;  // files
   int64_t bytes = 0;
   int64_t kept = 0;                  // checkpoints
   std::vector<std::string> damaged;  // sentences about segments that were left alone

@@ -70,6 +70,16 @@ std::string Where(const recipe::ResolvedRecipe& recipe, const recipe::RunRequest
 
 }  // namespace
 
+std::string GroupsKey(const recipe::Trajectory& trajectory) {
+  std::string key =
+      absl::StrCat(trajectory.model.component, CanonicalText(trajectory.model.options));
+  for (const recipe::ResolvedRule& rule : trajectory.rules) {
+    absl::StrAppend(&key, "\n", rule.sites, " ", rule.quantizer.component,
+                    CanonicalText(rule.quantizer.options));
+  }
+  return key;
+}
+
 absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
                                           const recipe::RunRequest& run,
                                           const LegContext& context) {
@@ -110,6 +120,16 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
   }
 
   std::vector<Leg> legs;
+  // What follows from the rest of the last leg.
+  auto finish = [&] {
+    recipe::Trajectory& trajectory = legs.back().trajectory;
+    trajectory.groups = training.groups;
+    if (const auto has = context.groups.find(GroupsKey(trajectory)); has != context.groups.end()) {
+      std::erase_if(trajectory.groups,
+                    [&](const auto& group) { return has->second.count(group.first) == 0; });
+    }
+    legs.back().identity = trajectory.Identity();
+  };
   auto add = [&](const Phase& phase, int64_t begin, int64_t end) {
     const bool quantized = !rules.empty() && begin >= switch_step;
     Leg leg;
@@ -130,7 +150,6 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
     // Nothing is trained on an empty leg: its schedule decides nothing.
     if (begin < end) trajectory.schedule = From(phase.schedule, begin);
     trajectory.optimizer = training.optimizer;
-    trajectory.groups = training.groups;
     trajectory.seed = run.seed;
     trajectory.precision = context.machine.precision;
     trajectory.threads = training.threads;
@@ -146,8 +165,8 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
     } else if (!context.start_checkpoint.empty()) {
       trajectory.start = absl::StrCat("file:", context.start_checkpoint);
     }
-    leg.identity = trajectory.Identity();
     legs.push_back(std::move(leg));
+    finish();
   };
   // The first leg under the scheme, behind one without a step under the scheme that it starts
   // after.
@@ -156,7 +175,7 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
       add(phase, begin, begin);
       legs.back().trajectory.rules = scheme.after;
       legs.back().trajectory.frozen.clear();
-      legs.back().identity = legs.back().trajectory.Identity();
+      finish();
     }
     add(phase, begin, end);
   };
@@ -174,7 +193,7 @@ absl::StatusOr<std::vector<Leg>> MakeLegs(const recipe::ResolvedRecipe& recipe,
     add_first(extra > 0 ? tuning : phases.back(), steps, steps + extra);
     if (extra > 0 && run.start.learning_rate.has_value()) {
       legs.back().trajectory.peak_learning_rate = *run.start.learning_rate;
-      legs.back().identity = legs.back().trajectory.Identity();
+      finish();
     }
   }
   return legs;

@@ -3,6 +3,8 @@
 #define QATLAS_FRAMEWORK_RUNS_LEGS_H_
 
 #include <cstdint>
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -30,7 +32,13 @@ struct LegContext {
   Machine machine;
   std::string data;              // identity of the prepared data
   std::string start_checkpoint;  // SHA-256 of a foreign checkpoint; "": initial values
+  // Optimizer groups by GroupsKey: settings of others decide nothing, and are left out. A
+  // trajectory that is not in it keeps all.
+  std::map<std::string, std::set<std::string>> groups = {};
 };
+
+// Model and rules, which decide what optimizer groups there are.
+std::string GroupsKey(const recipe::Trajectory& trajectory);
 
 // The legs of a run of recipe.Steps(run) steps, at least one. With a schedule that ends in a
 // cooldown (wsd), everything before it is the trunk, whose schedule is warm-up and then constant

@@ -26,17 +26,28 @@ namespace qatlas::runs {
 namespace fs = std::filesystem;
 namespace {
 
+bool CpuHas(absl::string_view isa) {
+  if (isa == "avx512") {
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  }
+  if (isa == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  return isa == "portable";
+}
+
 // What the kernels choose (kernels/include/qatlas/kernels/isa.h says how).
-std::string CpuIsa() {
-  if (const char* named = std::getenv("QATLAS_ISA"); named != nullptr && *named != '\0') {
-    return named;
+absl::StatusOr<std::string> CpuIsa() {
+  const char* named = std::getenv("QATLAS_ISA");
+  const bool chosen = named != nullptr && *named != '\0';
+  for (const char* isa : {"avx512", "avx2", "portable"}) {
+    if (chosen ? absl::string_view(named) == isa : CpuHas(isa)) {
+      if (CpuHas(isa)) return isa;
+      return absl::InvalidArgumentError(
+          absl::StrCat("QATLAS_ISA names ", isa, ", which this processor lacks; unset it"));
+    }
   }
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return "avx512";
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return "avx2";
-  return "portable";
+  return absl::InvalidArgumentError(absl::StrCat("QATLAS_ISA names the unknown instruction set '",
+                                                 named, "'; there are avx512, avx2 and portable"));
 }
 
 // "sm_90" of the first GPU; "" where there is none.
@@ -106,7 +117,7 @@ absl::StatusOr<Machine> ResolveMachine(const std::string& device, const std::str
     machine.isa = gpu;
   } else if (device == "cpu" || device == "auto") {
     machine.device = "cpu";
-    machine.isa = CpuIsa();
+    QATLAS_ASSIGN_OR_RETURN(machine.isa, CpuIsa());
   } else {
     return absl::InvalidArgumentError(
         absl::StrCat("device \"", device, "\": must be \"cpu\", \"cuda\" or \"auto\""));

@@ -21,13 +21,13 @@ struct Machine {
 
 // device: "cpu", "cuda" or "auto" (cuda where `nvidia-smi` names a GPU). precision: "fp32", "bf16"
 // or "auto": AutoPrecision(). The instruction set is the one that the kernels choose, QATLAS_ISA
-// included. InvalidArgument for another name, FailedPrecondition for a GPU that
-// is not there.
+// included. InvalidArgument for another name, and for a QATLAS_ISA that is unknown or that this
+// processor lacks; Unavailable for a GPU that is not there.
 absl::StatusOr<Machine> ResolveMachine(const std::string& device, const std::string& precision);
 
 // bf16 on a GPU, and on a CPU with BF16 matrix units where the instruction set is "avx512": a lower
 // one was chosen so that machines without such units give the same numbers. fp32 on any other CPU,
-// where it is the faster of the two.
+// where it is the faster of the two. Narrow models have the last word (probe.h).
 std::string AutoPrecision(const std::string& device, const std::string& isa, bool bf16_units);
 // Whether this CPU has AMX-BF16 or AVX512-BF16.
 bool CpuHasBf16Units();

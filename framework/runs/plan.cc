@@ -11,6 +11,7 @@
 #include "framework/runs/estimate.h"
 #include "framework/runs/legs.h"
 #include "framework/runs/match.h"
+#include "framework/runs/probe.h"
 #include "qatlas/check.h"
 
 namespace qatlas::runs {
@@ -193,12 +194,15 @@ absl::StatusOr<Plan> MakePlan(const recipe::ResolvedRecipe& recipe, const Store&
     plan.notes.push_back(
         "the data is not prepared yet: whether it has tokens enough is checked before training");
   }
-  LegContext context{plan.machine, plan.data.identity, ""};
+  LegContext context{plan.machine, plan.data.identity, "", {}};
   if (recipe.start_checkpoint.has_value()) {
     QATLAS_ASSIGN_OR_RETURN(const data::FileHash hash,
                             data::HashFile(*recipe.start_checkpoint, {}));
     context.start_checkpoint = hash.sha256;
   }
+  QATLAS_RETURN_IF_ERROR(
+      Settle(recipe, store, options.plugin_path, options.describe_options, &context));
+  plan.machine = context.machine;
   QATLAS_ASSIGN_OR_RETURN(const std::vector<std::vector<Leg>> legs, AllLegs(recipe, context));
   const Forest forest = MakeForest(recipe, legs, options, &plan);
   for (const PlannedSegment& segment : plan.segments) {

@@ -87,7 +87,7 @@ struct PlanOptions {
   // A failure that would repeat itself is tried again too.
   bool retry_failed = false;
   // Asks the worker for counts, FLOPs and memory; without it they are 0 and times are not
-  // estimated.
+  // estimated. What identities need it is asked for either way (probe.h).
   bool describe = true;
   DescribeOptions describe_options;
   // What is known of the data; nullopt: LookUpData().

@@ -46,20 +46,8 @@ absl::StatusOr<std::vector<fs::path>> PlanFiles(const Store& store, const std::s
   return files;
 }
 
-// Another recipe, or other overrides, may have the same name: the plan that would be overwritten
-// stays beside the new one, so that what it needs is not freed.
-absl::Status KeepPlan(const fs::path& folder, const std::string& next) {
-  const fs::path path = folder / kPlanFile;
-  std::error_code error;
-  if (!fs::exists(path, error)) return absl::OkStatus();
-  QATLAS_ASSIGN_OR_RETURN(const std::string before, observe::ReadWholeFile(path.string()));
-  if (before == next) return absl::OkStatus();
-  const std::string kept = absl::StrCat("plan-", ShortHash(before).substr(0, 8), ".json");
-  return observe::WriteFileAtomically((folder / kept).string(), before);
-}
-
-absl::Status ReadPlanFile(const fs::path& path, Study* study) {
-  QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(path));
+// Adds the segments of a plan; `path` is where it came from, for messages.
+absl::Status ReadPlan(const nlohmann::json& json, const fs::path& path, Study* study) {
   const auto damaged = [&] {
     return absl::DataLossError(absl::StrCat(path.string(),
                                             " is not a plan; it was damaged. Remove it if nothing "
@@ -95,6 +83,39 @@ absl::Status ReadPlanFile(const fs::path& path, Study* study) {
     study->segments.push_back(std::move(segment));
   }
   return absl::OkStatus();
+}
+
+absl::Status ReadPlanFile(const fs::path& path, Study* study) {
+  QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(path));
+  return ReadPlan(json, path, study);
+}
+
+// Whether all that `one` needs `other` needs as well. A segment's id says all else of it.
+bool Contains(const Study& other, const Study& one) {
+  std::map<std::string, bool> finals;
+  for (const StudySegment& segment : other.segments) {
+    finals[segment.id] = finals[segment.id] || segment.final_of_run;
+  }
+  return std::all_of(one.segments.begin(), one.segments.end(), [&](const StudySegment& segment) {
+    const auto found = finals.find(segment.id);
+    return found != finals.end() && (found->second || !segment.final_of_run);
+  });
+}
+
+// Another recipe, or other overrides, may have the same name: the plan that would be overwritten
+// stays beside the new one, so that what it needs is not freed, unless the new one needs it too.
+absl::Status KeepPlan(const fs::path& folder, const nlohmann::json& next) {
+  const fs::path path = folder / kPlanFile;
+  std::error_code error;
+  if (!fs::exists(path, error)) return absl::OkStatus();
+  QATLAS_ASSIGN_OR_RETURN(const std::string text, observe::ReadWholeFile(path.string()));
+  Study before, after;
+  const auto json = nlohmann::json::parse(text, nullptr, false);
+  const bool readable = ReadPlan(json, path, &before).ok();
+  QATLAS_RETURN_IF_ERROR(ReadPlan(next, path, &after));
+  if (readable && Contains(after, before)) return absl::OkStatus();
+  const std::string kept = absl::StrCat("plan-", ShortHash(text).substr(0, 8), ".json");
+  return observe::WriteFileAtomically((folder / kept).string(), text);
 }
 
 }  // namespace
@@ -146,9 +167,8 @@ absl::Status WriteStudyPlan(const Plan& plan, const Store& store) {
                                        {"libtorch", plan.machine.libtorch},
                                        {"runs", std::move(runs)},
                                        {"segments", std::move(segments)}};
-  const std::string text = json.dump(2) + "\n";
-  QATLAS_RETURN_IF_ERROR(KeepPlan(folder, text));
-  return observe::WriteFileAtomically((folder / kPlanFile).string(), text);
+  QATLAS_RETURN_IF_ERROR(KeepPlan(folder, json));
+  return observe::WriteFileAtomically((folder / kPlanFile).string(), json.dump(2) + "\n");
 }
 
 absl::Status WriteStudyResults(const Plan& plan, const Store& store) {
@@ -200,14 +220,23 @@ std::vector<std::string> ListStudies(const Store& store) {
   return names;
 }
 
-absl::StatusOr<Study> ReadStudy(const Store& store, const std::string& name) {
+absl::StatusOr<Study> ReadStudy(const Store& store, const std::string& name, bool old_plans) {
   QATLAS_ASSIGN_OR_RETURN(const std::vector<fs::path> files, PlanFiles(store, name));
   if (files.empty()) {
     return absl::NotFoundError(absl::StrCat(store.StudyFolder(name).string(), " has no plan"));
   }
   Study study;
   study.name = name;
-  for (const fs::path& file : files) QATLAS_RETURN_IF_ERROR(ReadPlanFile(file, &study));
+  for (const fs::path& file : files) {
+    Study one;
+    const bool superseded = &file != &files.front();
+    if (!(superseded && !old_plans)) QATLAS_RETURN_IF_ERROR(ReadPlanFile(file, &one));
+    if (superseded && Contains(study, one)) {
+      study.needless.push_back(file);
+      continue;
+    }
+    study.segments.insert(study.segments.end(), one.segments.begin(), one.segments.end());
+  }
   return study;
 }
 

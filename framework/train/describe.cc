@@ -175,6 +175,7 @@ absl::StatusOr<nlohmann::ordered_json> Describe(const recipe::SegmentSpec& spec,
       {"vocabulary", trainee->builder->VocabularySize()},
       {"sites", std::move(sites)},
       {"quantizer_parameters", quantizer_bytes / 4},
+      {"groups", OptimizerGroups(*trainee)},
       {"memory_bytes", memory["total_bytes"]},
       {"memory", memory},
       // Parameters and two moments, and what replaces freed weights; the header is small beside

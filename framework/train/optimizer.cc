@@ -31,7 +31,7 @@ AdamW::AdamW(std::vector<TrainedParameter> parameters, const recipe::OptimizerSe
     const TrainedParameter& parameter = parameters_[i];
     first_.push_back(at::zeros_like(parameter.tensor, at::MemoryFormat::Contiguous).detach());
     second_.push_back(at::zeros_like(parameter.tensor, at::MemoryFormat::Contiguous).detach());
-    counts_.push_back(at::zeros({}, parameter.tensor.options().dtype(at::kFloat)).detach());
+    counts_.push_back(0);
     auto group = std::find_if(groups_.begin(), groups_.end(), [&](const Group& g) {
       return g.peak_learning_rate == parameter.peak_learning_rate &&
              g.weight_decay == parameter.weight_decay;
@@ -70,17 +70,25 @@ void AdamW::Step(double schedule, const at::Tensor& norm) {
       scale = norm.add(1e-6).div_(settings_.clip).clamp_min_(1.0);
     }
   }
+  std::map<int64_t, at::Tensor> scalars;
   for (const Group& group : groups_) {
     std::vector<at::Tensor> tensors, gradients, first, second, counts;
     for (size_t i : group.members) {
       const at::Tensor& gradient = parameters_[i].tensor.grad();
       if (!gradient.defined()) continue;
-      counts_[i].add_(1);
       tensors.push_back(parameters_[i].tensor);
       gradients.push_back(gradient);
       first.push_back(first_[i]);
       second.push_back(second_[i]);
-      counts.push_back(counts_[i]);
+      ++counts_[i];
+      // The fused kernel reads counts as FP32 scalars on the device and changes none: parameters
+      // that have had as many updates share one.
+      at::Tensor& count = scalars[counts_[i]];
+      if (!count.defined()) {
+        count = at::full({}, static_cast<double>(counts_[i]),
+                         parameters_[i].tensor.options().dtype(at::kFloat));
+      }
+      counts.push_back(count);
     }
     if (tensors.empty()) continue;
     at::_fused_adamw_(tensors, gradients, first, second, /*max_exp_avg_sqs=*/{}, counts,
@@ -104,7 +112,7 @@ std::vector<NamedTensor> AdamW::Moments() const {
 std::map<std::string, int64_t> AdamW::UpdateCounts() const {
   std::map<std::string, int64_t> result;
   for (size_t i = 0; i < parameters_.size(); ++i) {
-    result[parameters_[i].name] = static_cast<int64_t>(counts_[i].item<float>());
+    result[parameters_[i].name] = counts_[i];
   }
   return result;
 }
@@ -112,7 +120,7 @@ std::map<std::string, int64_t> AdamW::UpdateCounts() const {
 void AdamW::SetUpdateCounts(const std::map<std::string, int64_t>& counts) {
   for (size_t i = 0; i < parameters_.size(); ++i) {
     auto it = counts.find(parameters_[i].name);
-    if (it != counts.end()) counts_[i].fill_(static_cast<double>(it->second));
+    if (it != counts.end()) counts_[i] = it->second;
   }
 }
 

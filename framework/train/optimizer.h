@@ -60,7 +60,7 @@ class AdamW {
   std::vector<TrainedParameter> parameters_;
   std::vector<at::Tensor> first_;
   std::vector<at::Tensor> second_;
-  std::vector<at::Tensor> counts_;  // FP32 scalars, as the fused kernel reads them
+  std::vector<int64_t> counts_;  // updates of each parameter
   std::vector<Group> groups_;
 };
 

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "c10/core/CachingDeviceAllocator.h"
 #include "qatlas/check.h"
 #include "qatlas/kernels/isa.h"
 
@@ -61,8 +62,7 @@ absl::Status SetIsa(const std::string& isa) {
 absl::Status OpenCuda() {
   const std::string folder = LibTorchFolder();
   if (folder.empty()) return absl::FailedPreconditionError("cannot tell where LibTorch lies");
-  const std::filesystem::path library =
-      std::filesystem::path(folder) / "lib" / "libtorch_cuda.so";
+  const std::filesystem::path library = std::filesystem::path(folder) / "lib" / "libtorch_cuda.so";
   if (::dlopen(library.c_str(), RTLD_NOW | RTLD_GLOBAL) == nullptr) {
     return absl::FailedPreconditionError(
         absl::StrCat("device 'cuda' needs a LibTorch with CUDA and its libraries: ", ::dlerror()));
@@ -162,6 +162,13 @@ int64_t PeakMemory() {
   struct rusage usage = {};
   ::getrusage(RUSAGE_SELF, &usage);
   return int64_t{usage.ru_maxrss} * 1024;
+}
+
+std::optional<int64_t> PeakDeviceMemory(const std::string& device) {
+  if (device != "cuda") return std::nullopt;
+  const auto stats = c10::getDeviceAllocator(at::kCUDA)->getDeviceStats(0);
+  const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return stats.reserved_bytes[all].peak;
 }
 
 double CpuSeconds() {

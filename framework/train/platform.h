@@ -4,6 +4,7 @@
 #define QATLAS_FRAMEWORK_TRAIN_PLATFORM_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -22,12 +23,14 @@ absl::Status SetUpPlatform(const recipe::Trajectory& trajectory);
 // cannot tell.
 std::string LibTorchFolder();
 
-// FP32 or BF16 GFLOP/s of the fastest of several matrix products, 1024 by 512 by 512, on the device,
-// measured for about `seconds`.
+// FP32 or BF16 GFLOP/s of the fastest of several matrix products, 1024 by 512 by 512, on the
+// device, measured for about `seconds`.
 double MeasureGemm(const std::string& device, const std::string& precision, double seconds);
 
-// Peak resident memory of this process, bytes.
+// Peak resident memory of this process on the host, bytes.
 int64_t PeakMemory();
+// The most that this process held of a GPU's memory, bytes; nullopt on a CPU.
+std::optional<int64_t> PeakDeviceMemory(const std::string& device);
 // Processor time of all threads of this process, seconds.
 double CpuSeconds();
 

@@ -89,6 +89,9 @@ nlohmann::ordered_json MachineJson(const recipe::SegmentSpec& spec, const Traine
   json["train_seconds"] = timings.train_seconds;
   json["evaluate_seconds"] = timings.evaluate_seconds;
   json["peak_memory_bytes"] = PeakMemory();
+  if (const auto peak = PeakDeviceMemory(trajectory.device)) {
+    json["peak_device_memory_bytes"] = *peak;
+  }
   json["tokens_per_second"] = nullptr;
   json["achieved_gflops"] = nullptr;
   json["gemm_gflops"] = nullptr;

@@ -126,12 +126,17 @@ std::vector<TrainedParameter> TrainedParameters(Trainee& trainee,
   return result;
 }
 
-absl::Status CheckFrozen(Trainee& trainee, const recipe::Trajectory& trajectory) {
+std::set<std::string> OptimizerGroups(Trainee& trainee) {
   std::set<std::string> groups;
   for (const NamedParameter& p : trainee.model->Parameters()) groups.insert(p.group);
   for (const AttachedSite& site : trainee.sites) {
     for (const NamedParameter& p : site.instance->Parameters()) groups.insert(p.group);
   }
+  return groups;
+}
+
+absl::Status CheckFrozen(Trainee& trainee, const recipe::Trajectory& trajectory) {
+  std::set<std::string> groups = OptimizerGroups(trainee);
   for (const std::string& group : trajectory.frozen) {
     if (groups.count(group) != 0) continue;
     return absl::InvalidArgumentError(absl::StrCat("'frozen' names the optimizer group '", group,

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ struct Trainee {
 // trajectory's frozen groups are left out, and want no gradient from then on.
 std::vector<TrainedParameter> TrainedParameters(Trainee& trainee,
                                                 const recipe::Trajectory& trajectory);
+
+// Names of the optimizer groups of the model and of what is attached to it.
+std::set<std::string> OptimizerGroups(Trainee& trainee);
 
 // That every frozen group has parameters, and something is left to train. InvalidArgument
 // otherwise.

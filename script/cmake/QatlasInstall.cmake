@@ -70,14 +70,24 @@ if(QATLAS_SANITIZE)
 endif()
 install(EXPORT QatlasLaboratory NAMESPACE qatlas:: FILE QatlasLaboratory.cmake
         DESTINATION ${package_folder} COMPONENT sdk)
-configure_package_config_file(sdk/cmake/QatlasConfig.cmake.in
-  "${PROJECT_BINARY_DIR}/QatlasConfig.cmake" INSTALL_DESTINATION ${package_folder})
-write_basic_package_version_file("${PROJECT_BINARY_DIR}/QatlasConfigVersion.cmake"
+set(package "${PROJECT_BINARY_DIR}/${package_folder}")
+configure_package_config_file(sdk/cmake/QatlasConfig.cmake.in "${package}/QatlasConfig.cmake"
+                              INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file("${package}/QatlasConfigVersion.cmake"
                                  COMPATIBILITY SameMinorVersion)
-install(FILES "${PROJECT_BINARY_DIR}/QatlasConfig.cmake"
-              "${PROJECT_BINARY_DIR}/QatlasConfigVersion.cmake"
+install(FILES "${package}/QatlasConfig.cmake" "${package}/QatlasConfigVersion.cmake"
               sdk/cmake/QatlasAddPlugin.cmake sdk/cmake/QatlasLibTorch.cmake
         DESTINATION ${package_folder} COMPONENT sdk)
+# The build tree is a package as well: CMAKE_PREFIX_PATH may name it, and plugins then take its LibTorch. One that was
+# configured when the package lay at its top would be found there first.
+file(REMOVE "${PROJECT_BINARY_DIR}/QatlasConfig.cmake" "${PROJECT_BINARY_DIR}/QatlasConfigVersion.cmake")
+export(EXPORT QatlasTargets NAMESPACE qatlas:: FILE "${package}/QatlasTargets.cmake")
+export(EXPORT QatlasLaboratory NAMESPACE qatlas:: FILE "${package}/QatlasLaboratory.cmake")
+foreach(file QatlasAddPlugin QatlasLibTorch)
+  configure_file(sdk/cmake/${file}.cmake "${package}/${file}.cmake" COPYONLY)
+endforeach()
+file(CONFIGURE OUTPUT "${package}/QatlasBuildTree.cmake"
+     CONTENT "list(APPEND QATLAS_LIBTORCH_HINTS \"@QATLAS_TORCH_DIR@\")\n" @ONLY)
 # All that is installed, by one name.
 add_custom_target(installed DEPENDS qatlas qatlas-manifest qatlas_kernels qatlas_observe qatlas_plugin
                   qatlas_forms qatlas_fit qatlas_compare qatlas_conformance ${plugins})

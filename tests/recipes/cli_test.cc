@@ -233,6 +233,20 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
   const std::string page =
       ReadFile(fs::path(store) / "studies" / "smoke" / "report" / "report.html");
   EXPECT_TRUE(absl::StrContains(page, "id=\"provenance\"")) << "the run left no provenance";
+  // Of these runs, or none; and no option is passed over.
+  const Finished other = RunProgram(with({"report"}, {"grid.learned.seeds=[2]"}));
+  EXPECT_EQ(other.exit_code, 3) << other.output;
+  EXPECT_TRUE(absl::StrContains(other.output, "are of another recipe or of other overrides: 'grid"))
+      << other.output;
+  EXPECT_TRUE(absl::StrContains(other.output, "'grid.learned.seeds=[2]'")) << other.output;
+  const Finished option = RunProgram(with({"report"}, {"--target", "loss"}));
+  EXPECT_EQ(option.exit_code, 2) << option.output;
+  EXPECT_TRUE(absl::StrContains(option.output, "--target goes with --law")) << option.output;
+  const Finished law = RunProgram(
+      with({"report"}, {"--target", "loss", "--law", "chinchilla", "--bootstraps", "0"}));
+  EXPECT_EQ(law.exit_code, 0) << law.output;
+  EXPECT_TRUE(absl::StrContains(
+      ReadFile(fs::path(store) / "studies" / "smoke" / "report" / "report.html"), "chinchilla"));
 }
 
 }  // namespace

@@ -85,7 +85,13 @@ absl::StatusOr<std::unique_ptr<Scheme>> MixedFc2Scheme::Create(const Options& op
     fc2.granularity = options.String("fc2_granularity");
   fc2.bits = options.Int("fc2_bits");
   fc2.group = first(options.Int("fc2_group"), all.group);
-  if (options.Int("fc2_group") != 0 && !fc2.granularity.empty() && fc2.granularity != "group") {
+  const bool grouped = all.granularity.empty() || all.granularity == "group";
+  const bool fc2_grouped = fc2.granularity.empty() || fc2.granularity == "group";
+  if (all.group != 0 && !grouped && !fc2_grouped) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'group' has no effect: the granularity is '", all.granularity, "'"));
+  }
+  if (options.Int("fc2_group") != 0 && !fc2_grouped) {
     return absl::InvalidArgumentError(absl::StrCat(
         "'fc2_group' has no effect: the granularity of FC2's input is '", fc2.granularity, "'"));
   }

@@ -36,6 +36,17 @@ bool Set(const std::string& name, OptionValue value, SchemeRule* rule) {
   return rule->options.values.emplace(name, std::move(value)).second;
 }
 
+// Whether `group` reaches weights or inputs.
+bool GroupHasEffect(const Options& options) {
+  for (const char* operand : {"weight", "input"}) {
+    if (!options.Bool(absl::StrCat(operand, "s"))) continue;
+    const std::string& own = options.String(absl::StrCat(operand, "_granularity"));
+    const std::string& granularity = own.empty() ? options.String("granularity") : own;
+    if (granularity.empty() || granularity == "group") return true;
+  }
+  return false;
+}
+
 // The rule of one operand: "weight" or "input".
 absl::StatusOr<SchemeRule> RuleOf(const std::string& operand, const Options& options) {
   const auto text = [&](const std::string& name) {
@@ -52,9 +63,11 @@ absl::StatusOr<SchemeRule> RuleOf(const std::string& operand, const Options& opt
 
   const std::string granularity = text("granularity");
   const bool grouped = granularity.empty() || granularity == "group";
-  const std::string own_group = absl::StrCat(operand, "_group");
-  if (!grouped && options.Int(own_group) != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("'", own_group,
+  for (const std::string& name : {absl::StrCat(operand, "_group"), std::string("group")}) {
+    if (grouped || options.Int(name) == 0) continue;
+    // One for both may be meant for the other operand alone.
+    if (name == "group" && GroupHasEffect(options)) continue;
+    return absl::InvalidArgumentError(absl::StrCat("'", name,
                                                    "' has no effect: the granularity "
                                                    "of the ",
                                                    operand, "s is '", granularity, "'"));

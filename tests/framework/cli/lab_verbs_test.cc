@@ -382,5 +382,20 @@ TEST_F(LabVerbs, SizesThatDoNotVaryFreely) {
   EXPECT_THAT(plan.text, HasSubstr("not identifiable"));
 }
 
+// Runs computed from a law leave no residuals: the fit is finished and first in its ranking.
+TEST_F(LabVerbs, ALawThatMadeTheTableExactlyIsFittedAndFirst) {
+  const std::string table = Write(testing::QatRuns("w4a4", 0, 1));
+  const Output fit = Qatlas("fit " + table + " --law qat-unified --bootstraps 20");
+  EXPECT_EQ(fit.code, 0) << fit.text;
+  EXPECT_THAT(fit.text, HasSubstr("0.1582"));
+  ExpectPrintable(fit);
+  const Output ranking =
+      Qatlas("compare " + table + " --law qat-no-data,qat-unified,qat-size-only --bootstraps 0");
+  EXPECT_EQ(ranking.code, 0) << ranking.text;
+  EXPECT_THAT(ranking.text, HasSubstr("qat-unified reproduces these 80 runs exactly"));
+  EXPECT_THAT(ranking.text, Not(HasSubstr("not fitted")));
+  ExpectPrintable(ranking);
+}
+
 }  // namespace
 }  // namespace qatlas

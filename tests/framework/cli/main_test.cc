@@ -48,5 +48,30 @@ TEST(PluginNew, ANameThatAnInstalledPluginHasIsTaken) {
   }
 }
 
+// What a law declares stands in no manifest: info opens it.
+TEST(PluginInfo, ALawIsTold) {
+  const Output text = Qatlas("plugin info qat-unified");
+  EXPECT_EQ(text.code, 0) << text.text;
+  for (const char* said : {"predicts  delta = ", "  parameters\n", "gammaN", "  presets\n", "w4a4 ",
+                           "k = 0.1582", "Chen et al. 2025"}) {
+    EXPECT_THAT(text.text, HasSubstr(said));
+  }
+  const nlohmann::json law = Qatlas("--json plugin info qat-unified").json()[0]["law"];
+  EXPECT_EQ(law["target"], "delta");
+  ASSERT_EQ(law["parameters"].size(), 4u);
+  for (const auto& parameter : law["parameters"]) {
+    EXPECT_FALSE(parameter["meaning"].get<std::string>().empty());
+    EXPECT_TRUE(parameter.contains("lower") && parameter.contains("upper"));
+  }
+  bool found = false;
+  for (const auto& preset : law["presets"]) {
+    if (preset["name"] != "w4a4") continue;
+    found = true;
+    EXPECT_EQ(preset["values"]["k"], .1582);
+    EXPECT_TRUE(preset["verified"].is_boolean());
+  }
+  EXPECT_TRUE(found);
+}
+
 }  // namespace
 }  // namespace qatlas

@@ -51,6 +51,49 @@ TEST(Compare, NamesTheLawThatMadeTheData) {
   EXPECT_EQ(text.find("nan"), std::string::npos);
 }
 
+// Runs computed from published constants have no noise: the form that reproduces them is first.
+TEST(Compare, PutsTheFormThatLeavesNoResidualsFirst) {
+  compare::CompareOptions options;
+  options.resampling.replicates = 20;
+  const std::vector<compare::Candidate> forms = {Make("qat-no-data", "log-huber"),
+                                                 Make("qat-unified", "log-huber"),
+                                                 Make("qat-size-only", "log-huber")};
+  auto result = compare::Compare(forms, QatRuns("w4a4", 0, 1), options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_THAT(result->refused, ::testing::IsEmpty());
+  ASSERT_EQ(result->ranking.size(), 3);
+  EXPECT_EQ(result->ranking[0].name, "qat-unified");
+  EXPECT_TRUE(result->ranking[0].likelihood.exact);
+  EXPECT_EQ(result->verdict, compare::Verdict::kDecided);
+  // A parameter for each (D, G) reproduces whatever a formula of D and G gives.
+  EXPECT_THAT(result->sentence, HasSubstr("qat-unified reproduces these 80 runs exactly: it leaves "
+                                          "no residuals beyond rounding"));
+  EXPECT_THAT(result->sentence, HasSubstr("so does qat-size-only with 36 parameters more; the "
+                                          "next, qat-no-data, leaves a mean relative error of "));
+  EXPECT_THAT(result->contenders, ::testing::ElementsAre("qat-unified"));
+  const std::vector<double> published = Preset(*Law("qat-unified"), "w4a4");
+  for (size_t i = 0; i < published.size(); ++i) {
+    EXPECT_NEAR(result->ranking[0].fit.values[i] / published[i], 1, 1e-9);
+  }
+  EXPECT_THAT(compare::ToJson(*result).dump(), ::testing::Not(HasSubstr("nan")));
+}
+
+TEST(Compare, NamesEveryFormThatLeavesNoResiduals) {
+  observe::Table table = QatRuns("w4a4", 0, 1);
+  AddTarget(&table, *Law("qat-no-data"), {.9, .25, .6}, "delta", 0, 8);
+  compare::CompareOptions options;
+  options.bootstrap = false;
+  auto result = compare::Compare(
+      {Make("qat-unified", "log-huber"), Make("qat-no-data", "log-huber")}, table, options);
+  ASSERT_TRUE(result.ok()) << result.status();
+  ASSERT_EQ(result->ranking.size(), 2);
+  EXPECT_EQ(result->ranking[0].name, "qat-no-data");
+  EXPECT_EQ(result->verdict, compare::Verdict::kUndecided);
+  EXPECT_THAT(result->sentence, HasSubstr("so does qat-unified with one parameter more."));
+  ASSERT_EQ(result->nested.size(), 1);
+  EXPECT_EQ(result->nested[0].restriction, "gammaD = 0");
+}
+
 TEST(Compare, IsUndecidedWhereDataHaveNoEffect) {
   // Truth without data: the unified law can only lose its extra parameter, by a little.
   observe::Table table = QatRuns("w4a4", 0, 1);

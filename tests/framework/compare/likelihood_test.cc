@@ -59,11 +59,39 @@ TEST(Likelihood, ScaleIsTheOneOfMaximumLikelihood) {
   }
 }
 
-TEST(Likelihood, NoiselessDataHaveNone) {
+// No scale is below rounding of the targets, in their own units as in logarithms.
+TEST(Likelihood, ResidualsOfRoundingAloneAreExact) {
+  for (const char* loss : {"log-least-squares", "least-squares"}) {
+    auto problem = Pose("chinchilla", ChinchillaRuns(20, 0, 4), loss);
+    ASSERT_TRUE(problem.ok());
+    std::vector<double> prediction(problem->target().begin(), problem->target().end());
+    for (NoiseModel model : {NoiseModel::kGaussian, NoiseModel::kStudentT, NoiseModel::kHuber}) {
+      auto exact = compare::FitLikelihood(*problem, prediction, model);
+      ASSERT_TRUE(exact.ok()) << exact.status();
+      EXPECT_TRUE(exact->exact);
+      const double unit = loss[1] == 'o' ? 1 : 3;  // losses lie between 1.8 and 5
+      EXPECT_GT(exact->scale, compare::kRounding * unit * .5);
+      EXPECT_LT(exact->scale, compare::kRounding * unit * 2);
+      std::vector<double> off = prediction;
+      for (double& value : off) value *= 1 + 1e-10;
+      auto other = compare::FitLikelihood(*problem, off, model);
+      ASSERT_TRUE(other.ok()) << other.status();
+      EXPECT_FALSE(other->exact);
+      EXPECT_LT(other->log_likelihood, exact->log_likelihood);
+    }
+  }
+}
+
+// Student's scale is not driven to nothing where all rows but a few are exact.
+TEST(Likelihood, OutliersAmongExactRunsKeepItFinite) {
   auto problem = Pose("chinchilla", ChinchillaRuns(20, 0, 4), "log-least-squares");
   ASSERT_TRUE(problem.ok());
-  const std::vector<double> exact(problem->target().begin(), problem->target().end());
-  EXPECT_FALSE(compare::FitLikelihood(*problem, exact, NoiseModel::kGaussian).ok());
+  std::vector<double> prediction(problem->target().begin(), problem->target().end());
+  prediction[3] *= 1.1;
+  auto likelihood = compare::FitLikelihood(*problem, prediction, NoiseModel::kStudentT);
+  ASSERT_TRUE(likelihood.ok()) << likelihood.status();
+  EXPECT_FALSE(likelihood->exact);
+  EXPECT_TRUE(std::isfinite(likelihood->log_likelihood));
 }
 
 TEST(Criteria, MatchTheirDefinitions) {

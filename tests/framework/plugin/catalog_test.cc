@@ -124,12 +124,24 @@ TEST(Catalog, SaysWhyEachCandidateWasPassedOver) {
 TEST(Catalog, ADamagedManifestIsNamedOnceAndWithWhatToDo) {
   Folder folder;
   folder.Write("x.toml", "");
+  folder.Write("x.so", "");
   const Catalog catalog = Catalog::Scan({folder.path()});
   ASSERT_EQ(catalog.passed_over().size(), 1u);
   EXPECT_EQ(catalog.passed_over()[0].path, folder.File("x.toml"));
   EXPECT_EQ(catalog.passed_over()[0].reason,
             "1:1: the manifest lacks the key 'manifest'; build the plugin again, which writes its "
             "manifest");
+}
+
+// A folder may hold recipes beside plugins.
+TEST(Catalog, TomlThatIsNoManifestIsNotSpokenOf) {
+  Folder folder;
+  folder.Copy("scheme-test-good");
+  folder.Write("my.toml", "# manifest = 1\n[recipe]\nname = \"my\"\nmanifest = 1\n");
+  folder.Write("broken.toml", "[recipe\n");
+  const Catalog catalog = Catalog::Scan({folder.path()});
+  EXPECT_THAT(catalog.passed_over(), IsEmpty());
+  EXPECT_TRUE(catalog.Find(QATLAS_KIND_SCHEME, "good").ok());
 }
 
 TEST(Catalog, HandshakeNamesBothSides) {

@@ -158,7 +158,7 @@ TEST(ReportTest, SitesAreShownOverTokensBesideTheirMaps) {
   // Tails are those of full precision, one panel a size; noise that of the largest size.
   const Figure& tails = sites->figures[1];
   ASSERT_EQ(tails.panels.size(), 3u);
-  EXPECT_THAT(tails.panels[0], HasSubstr("N 197k"));
+  EXPECT_THAT(tails.panels[0], testing::StartsWith("full precision, N 197k"));
   const Figure& noise = sites->figures[5];
   ASSERT_EQ(noise.panels.size(), 2u);
   EXPECT_THAT(noise.panels[0], HasSubstr("W4A4"));
@@ -190,6 +190,32 @@ TEST(ReportTest, SitesAreShownOverTokensBesideTheirMaps) {
     for (const Figure& figure : section.figures) {
       EXPECT_NE(figure.id.rfind("site-trend", 0), 0u) << figure.id;
     }
+  }
+}
+
+// Of a law that leaves no residuals nothing is drawn that rounding alone would shape.
+TEST(ReportTest, AnExactLawHasNoRegionsOfItsParameters) {
+  for (const bool exact : {false, true}) {
+    Study study = PaperStudy();
+    observe::Table& table = study.inputs.observations;
+    std::vector<double> delta;
+    for (size_t row = 0; row < table.rows(); ++row) {
+      const double formula = .1582 * std::pow(table.NumberAt(row, "D"), .0745) *
+                             std::pow(std::log2(table.NumberAt(row, "G")), .7779) /
+                             std::pow(table.NumberAt(row, "N"), .2186);
+      delta.push_back(exact ? formula : table.NumberAt(row, "delta"));
+    }
+    ASSERT_TRUE(table.SetNumbers("delta", delta).ok());
+    CompareLaws(&study);
+    bool pairs = false;
+    std::string text;
+    for (const Section& section : MakePage(study.inputs).sections) {
+      if (section.id != "laws-delta") continue;
+      for (const std::string& paragraph : section.paragraphs) text += paragraph;
+      for (const Figure& figure : section.figures) pairs |= figure.id == "laws-delta-pairs";
+    }
+    EXPECT_EQ(pairs, !exact);
+    EXPECT_EQ(text.find("reproduces these 80 runs exactly") != std::string::npos, exact) << text;
   }
 }
 

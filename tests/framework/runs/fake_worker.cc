@@ -80,6 +80,17 @@ json Counts(const SegmentSpec& spec) {
           {"flops_per_token", 72.0 * width * width}};
 }
 
+// W4 has a group of its own.
+json Groups(const SegmentSpec& spec) {
+  json groups = {"model"};
+  for (const auto& rule : spec.trajectory.rules) {
+    const auto& values = rule.quantizer.options.values;
+    const auto bits = values.find("bits");
+    if (bits != values.end() && std::get<int64_t>(bits->second) == 4) groups.push_back("clip");
+  }
+  return groups;
+}
+
 int Describe(const std::string& path) {
   json answers = json::array();
   for (const json& element : json::parse(ReadFile(path))) {
@@ -110,13 +121,14 @@ int Describe(const std::string& path) {
                        {"nominal_group", nominal_group},
                        {"site", std::string("0.fc1.") + operand},
                        {"operand", operand},
-                       {"in_features", 8},
-                       {"out_features", 16},
+                       {"in_features", Environment("FAKE_FEATURES", 8)},
+                       {"out_features", Environment("FAKE_OUTPUTS", 16)},
                        {"quantizer", spec.trajectory.rules.empty() ? json() : json("int")}});
     }
     answers.push_back({{"counts", Counts(spec)},
                        {"flops_per_token", Counts(spec)["flops_per_token"]},
                        {"sites", sites},
+                       {"groups", Groups(spec)},
                        {"memory_bytes", Environment("FAKE_MEMORY", 1 << 20)},
                        {"checkpoint_bytes", Environment("FAKE_CHECKPOINT", 1 << 10)}});
   }

@@ -57,6 +57,13 @@ TEST_F(MachineTest, TheChosenInstructionSetStands) {
 }
 
 TEST_F(MachineTest, UnknownNamesAreRefused) {
+  setenv("QATLAS_ISA", "avx1024", 1);
+  const absl::Status unknown = ResolveMachine("cpu", "auto").status();
+  EXPECT_TRUE(absl::IsInvalidArgument(unknown));
+  EXPECT_EQ(unknown.message(),
+            "QATLAS_ISA names the unknown instruction set 'avx1024'; there are avx512, avx2 and "
+            "portable");
+  unsetenv("QATLAS_ISA");
   EXPECT_TRUE(absl::IsInvalidArgument(ResolveMachine("tpu", "auto").status()));
   EXPECT_TRUE(absl::IsInvalidArgument(ResolveMachine("cpu", "fp16").status()));
 }

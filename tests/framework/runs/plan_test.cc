@@ -225,6 +225,61 @@ TEST_F(PlanTest, APluginThatCannotBeUsedIsNoErrorOfTheRecipe) {
   EXPECT_EQ(plan.status().message(), "there is no quantizer 'missing'");
 }
 
+// Settings of an optimizer group are part of those trajectories alone that have the group.
+TEST_F(PlanTest, GroupsDecideWhereTheyAre) {
+  auto recipe = Recipe({20}, 3);
+  const Plan before = MustPlan(recipe);
+  recipe.training.groups["clip"].learning_rate = .1;
+  const Plan after = MustPlan(recipe);
+  ASSERT_EQ(before.segments.size(), after.segments.size());
+  int changed = 0;
+  for (size_t i = 0; i < before.segments.size(); ++i) {
+    const recipe::SegmentSpec& spec = before.segments[i].spec;
+    const bool has =
+        !spec.trajectory.rules.empty() &&
+        std::get<int64_t>(spec.trajectory.rules[0].quantizer.options.values.at("bits")) == 4;
+    EXPECT_EQ(spec.id != after.segments[i].spec.id, has);
+    changed += has;
+  }
+  EXPECT_EQ(changed, 1);
+  // Identities are the same where only they are asked for.
+  PlanOptions options = Planning();
+  options.describe = false;
+  EXPECT_EQ(MustPlan(recipe, options).segments.back().spec.id, after.segments.back().spec.id);
+}
+
+TEST_F(PlanTest, AGroupThatNothingHasIsRefused) {
+  auto recipe = Recipe({20});
+  recipe.training.groups["clp"].learning_rate = .1;
+  const absl::Status status = MakePlan(recipe, store_, Planning()).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status)) << status;
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("[training.groups.clp]: no scheme of a run has an optimizer group 'clp'; "
+                        "nearest valid name: 'clip'; there are: clip, model"));
+}
+
+// BF16 that the machine would take is not taken where a model is too narrow for it to be faster.
+TEST_F(PlanTest, NarrowModelsTrainInFp32WhereThePrecisionIsOpen) {
+  auto recipe = Recipe({20});
+  PlanOptions options = Planning();
+  options.machine = Machine{"cpu", "avx512", "bf16", "2.11.0"};
+  const auto precision = [&](const char* asked, const char* features) {
+    recipe.training.precision = asked;
+    setenv("FAKE_FEATURES", features, 1);
+    const Plan plan = MustPlan(recipe, options);
+    EXPECT_EQ(plan.segments[0].spec.trajectory.precision, plan.machine.precision);
+    return plan.machine.precision;
+  };
+  EXPECT_EQ(precision("auto", "64"), "fp32");
+  EXPECT_EQ(precision("bf16", "64"), "bf16") << "one that is named is taken as it is";
+  // The fake linear has 16 outputs.
+  EXPECT_EQ(precision("auto", "128"), "fp32");
+  setenv("FAKE_OUTPUTS", "128", 1);
+  EXPECT_EQ(precision("auto", "128"), "bf16");
+  unsetenv("FAKE_FEATURES");
+  unsetenv("FAKE_OUTPUTS");
+}
+
 TEST_F(PlanTest, RebuiltPluginsAreAskedAgain) {
   const std::filesystem::path plugins = folder_ / "plugins";
   std::filesystem::create_directories(plugins);

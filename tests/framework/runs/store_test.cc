@@ -170,6 +170,40 @@ TEST_F(StoreTest, RecipesOfOneNameDoNotFreeEachOthersCheckpoints) {
   EXPECT_THAT(Gc(store_, GcOptions())->freed, SizeIs(4));
 }
 
+// Plans do not gather: one that a larger one contains is not kept, and gc removes such and, when it
+// is told to, all.
+TEST_F(StoreTest, PlansThatAreNeededNoMoreGo) {
+  const auto old_plans = [&] {
+    int count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(store_.StudyFolder("test"))) {
+      count += entry.path().filename().string().rfind("plan-", 0) == 0;
+    }
+    return count;
+  };
+  MustRun(Recipe({20}, 3));
+  MustRun(Recipe({20, 40}, 3));
+  EXPECT_EQ(old_plans(), 0) << "the larger recipe needs all that the smaller did";
+  MustRun(Recipe({40}, 3));
+  EXPECT_EQ(old_plans(), 1) << "its finals of 20 are wanted";
+  MustRun(Recipe({20, 40}, 3));
+  EXPECT_EQ(old_plans(), 1);
+  GcOptions options;
+  options.dry_run = true;
+  EXPECT_THAT(Gc(store_, options)->removed_plans, SizeIs(1)) << "contained in the one in force";
+  EXPECT_EQ(old_plans(), 1);
+  options.dry_run = false;
+  EXPECT_THAT(Gc(store_, options)->removed_plans, SizeIs(1));
+  EXPECT_EQ(old_plans(), 0);
+  MustRun(Recipe({40}, 3));
+  ASSERT_EQ(old_plans(), 1);
+  EXPECT_THAT(Gc(store_, options)->freed, IsEmpty());
+  options.old_plans = false;
+  const GcReport report = Gc(store_, options).value();
+  EXPECT_THAT(report.removed_plans, SizeIs(1));
+  EXPECT_THAT(report.freed, SizeIs(4));
+  EXPECT_EQ(old_plans(), 0);
+}
+
 TEST_F(StoreTest, GcFreesWhatNothingNeeds) {
   MustRun(Recipe({20, 40}, 3));  // trunk 15, 30; six finals
   GcOptions options;

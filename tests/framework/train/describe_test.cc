@@ -29,6 +29,7 @@ TEST(DescribeTest, TellsCountsSitesAndMemory) {
   EXPECT_EQ(json["sites"][0]["bits"].get<double>(), 4 + 32.0 / 128);
   EXPECT_TRUE(json["sites"][3]["quantizer"].is_null());
   EXPECT_EQ(json["quantizer_parameters"], 2);
+  EXPECT_EQ(json["groups"], nlohmann::json({"model", "step"}));
   EXPECT_GT(json["memory_bytes"].get<int64_t>(), 1 << 20);
   EXPECT_GT(json["checkpoint_bytes"].get<int64_t>(), 3 * 4 * (512 + 2 * 23 * 8));
 }

@@ -59,6 +59,14 @@ TEST(Uniform, RefusesContradictions) {
               HasSubstr("'bits' is set as an option of the scheme and in 'options'"));
   EXPECT_THAT(Rules("uniform", "granularity = 'channel'\nweight_group = 8")[0],
               HasSubstr("'weight_group' has no effect"));
+  EXPECT_THAT(Rules("uniform", "granularity = 'tensor'\ngroup = 16")[0],
+              HasSubstr("'group' has no effect: the granularity of the weights is 'tensor'"));
+  EXPECT_THAT(Rules("uniform", "inputs = false\nweight_granularity = 'channel'\ngroup = 16")[0],
+              HasSubstr("'group' has no effect: the granularity of the weights is 'channel'"));
+  // It reaches one operand.
+  EXPECT_THAT(
+      Rules("uniform", "input_granularity = 'channel'\ngroup = 16"),
+      ElementsAre("*.*.weight int {group = 16}", "*.*.input int {granularity = \"channel\"}"));
   EXPECT_THAT(Rules("uniform", "bits = -1")[0], HasSubstr("'bits' is -1; it must be from 0 to 64"));
 }
 
@@ -86,6 +94,11 @@ TEST(MixedFc2, AnotherQuantizerDoesNotGetTheOptionsOfTheFirst) {
               "*.fc2.input lsq {}");
   EXPECT_THAT(Rules("mixed-fc2", "fc2_granularity = 'channel'\nfc2_group = 8")[0],
               HasSubstr("'fc2_group' has no effect"));
+  EXPECT_THAT(Rules("mixed-fc2", "granularity = 'channel'\ngroup = 8")[0],
+              HasSubstr("'group' has no effect: the granularity is 'channel'"));
+  EXPECT_THAT(
+      Rules("mixed-fc2", "granularity = 'channel'\nfc2_granularity = 'group'\ngroup = 8")[2],
+      HasSubstr("group = 8"));
   EXPECT_THAT(Rules("mixed-fc2", "fc2_options = { bits = 3 }")[0],
               HasSubstr("*.fc2.input: 'bits' is set"));
 }
