@@ -27,13 +27,23 @@ struct AnalysisInputs {
   std::vector<std::string> notes;
 };
 
+// What an analysis made.
+struct Analysis {
+  std::filesystem::path page;  // the HTML file
+  // Fits and decompositions that could not be made, and why; the page says them too.
+  std::vector<std::string> failures;
+};
+
 // Decomposes (where there are pairs), compares the laws of every fit, and writes into `folder`
-//   decomposition.json, <fit>.json (results), report/report.html, report/report.json,
-//   report/data/*.csv.
-// A fit that cannot be made becomes a note of the report, not a failure. Returns the HTML file's
-// path.
-absl::StatusOr<std::filesystem::path> Analyze(Session& session, AnalysisInputs inputs,
-                                              const std::filesystem::path& folder);
+//   decomposition.json, fits/<fit>.json, report/report.html, report/report.json,
+//   report/data/*.csv, and analysis.json, which lists these.
+// A fit that cannot be made is one of the failures, not an error. What an earlier analysis wrote
+// there and this one did not is removed.
+absl::StatusOr<Analysis> Analyze(Session& session, AnalysisInputs inputs,
+                                 const std::filesystem::path& folder);
+
+// Says the failures on stderr; kDone, or kBadInput where there are any.
+ExitCode SayFailures(const std::vector<std::string>& failures);
 
 // The settings of a recipe's [[fit]] tables.
 std::vector<LabSettings> FitsOf(const recipe::ResolvedRecipe& recipe);

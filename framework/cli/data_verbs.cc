@@ -11,6 +11,7 @@
 #include "framework/cli/recipes.h"
 #include "framework/cli/session.h"
 #include "framework/data/info.h"
+#include "framework/recipe/reader.h"
 #include "framework/runs/source.h"
 
 namespace qatlas::cli {
@@ -48,22 +49,25 @@ int Show(const Session& session, const runs::DataFacts& facts) {
 }
 
 int Verb(Session& session, const DataArguments& arguments, bool prepare) {
-  ExitCode code;
-  auto recipe = LoadRecipe(session, arguments.recipe, arguments.overrides, &code);
-  if (!recipe.ok()) return session.Fail(code, recipe.status());
+  auto file = FindRecipe(arguments.recipe);
+  if (!file.ok()) return session.Fail(kBadInput, file.status());
+  auto catalog = session.Catalog();
+  if (!catalog.ok()) return session.Fail(kPluginFailure, catalog.status());
+  auto settings = recipe::LoadData(file->string(), arguments.overrides, **catalog);
+  if (!settings.ok()) return session.Fail(kBadInput, settings.status());
   const runs::Store store(arguments.store);
   if (!prepare) {
-    auto facts = runs::LookUpData(recipe->data, store);
-    if (!facts.ok()) return session.Fail(kBadInput, facts.status());
+    auto facts = runs::LookUpData(*settings, store);
+    if (!facts.ok()) return session.Fail(CodeOfTable(facts.status()), facts.status());
     return Show(session, *facts);
   }
   if (absl::Status status = store.Create(); !status.ok()) return session.Fail(kFailed, status);
   absl::StatusOr<runs::DataFacts> facts = [&] {
     ProgressView progress(isatty(STDERR_FILENO) != 0);
-    return runs::PrepareData(recipe->data, store,
+    return runs::PrepareData(*settings, store,
                              [&progress](const data::Progress& stage) { progress.OnData(stage); });
   }();
-  if (!facts.ok()) return session.Fail(kBadInput, facts.status());
+  if (!facts.ok()) return session.Fail(CodeOfTable(facts.status()), facts.status());
   return Show(session, *facts);
 }
 
@@ -77,7 +81,8 @@ void AddDataVerbs(CLI::App& app, Session& session) {
       data->add_subcommand("prepare", "Make the tokens of a recipe now; `run` would do it too");
   CLI::App* info = data->add_subcommand("info", "Documents, tokens, vocabulary, entropy, origin");
   for (CLI::App* verb : {prepare, info}) {
-    verb->add_option("RECIPE", arguments.recipe, "File, or name of an installed recipe")
+    verb->add_option("RECIPE", arguments.recipe,
+                     "File, or name of an installed recipe; only its [data] is read")
         ->required();
     verb->add_option("OVERRIDES", arguments.overrides, "key.path=value, as TOML writes values");
     verb->add_option("--store", arguments.store, "Folder whose data/ keeps the tokens")

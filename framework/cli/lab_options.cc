@@ -115,8 +115,9 @@ void AddLabOptions(CLI::App* verb, std::vector<std::string>& mapping, LabSetting
                    "Column that counts parameters otherwise: does the ranking stand with it as N?")
       ->type_name("COLUMN")
       ->capture_default_str();
-  verb->add_flag("!--no-evidence", settings.evidence,
-                 "Rank only: no extrapolation, nested forms, win map or robustness");
+  verb->add_flag_callback(
+      "--no-evidence", [&settings] { settings.evidence = false; },
+      "Rank only: no extrapolation, nested forms, win map or robustness");
   verb->add_option("--seed", settings.seed, "Of resamples and folds")->capture_default_str();
 }
 

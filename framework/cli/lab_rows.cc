@@ -9,6 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "framework/observe/expression.h"
 #include "framework/observe/import.h"
+#include "framework/observe/number.h"
 #include "framework/observe/quantized.h"
 #include "framework/observe/schema.h"
 #include "qatlas/law.h"
@@ -75,6 +76,17 @@ std::string Places(const observe::Table& table, const std::vector<size_t>& rows)
       rows.size() > kShown ? absl::StrCat(" and ", rows.size() - kShown, " more") : "");
 }
 
+// A run that diverged says nothing to a law, and leaving it out unasked would flatter the fit.
+absl::Status NotFinite(const observe::Table& table, const std::string& target,
+                       const std::vector<size_t>& rows) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(rows.size(), rows.size() == 1 ? " row has a " : " rows have a ", target,
+                   " that is NaN or infinite: ", Places(table, rows), ". To leave ",
+                   rows.size() == 1 ? "it" : "them", " out, add where = \"abs(", target,
+                   ") < 1e9\" to the fit, or --map 'where=abs(", target,
+                   ") < 1e9' to the command; an empty field stands for what was not measured"));
+}
+
 }  // namespace
 
 absl::StatusOr<observe::Table> ChooseRows(const observe::Table& table, const std::string& target,
@@ -98,7 +110,7 @@ absl::StatusOr<observe::Table> ChooseRows(const observe::Table& table, const std
   const auto full = of_loss || of_delta ? FullPrecisionRows(chosen) : std::vector<bool>();
   if (!full.ok()) return full.status();
   const auto is_full = [&](size_t row) { return !full->empty() && (*full)[row]; };
-  std::vector<size_t> without;
+  std::vector<size_t> without, wild;
   size_t other = 0;
   observe::Table rows = chosen.Filter([&](size_t row) {
     if (!*names_kind && !full->empty()) {
@@ -110,11 +122,14 @@ absl::StatusOr<observe::Table> ChooseRows(const observe::Table& table, const std
         return false;
       }
     }
-    if (std::isfinite(chosen.NumberAt(row, target))) return true;
+    const double value = chosen.NumberAt(row, target);
+    if (std::isfinite(value)) return true;
+    if (std::isinf(value) || observe::IsWrittenNan(value)) wild.push_back(row);
     // A full-precision row has no δ; that is no loss.
     if (!of_delta || !is_full(row)) without.push_back(row);
     return false;
   });
+  if (!wild.empty()) return NotFinite(chosen, target, wild);
   if (!without.empty()) {
     notes->push_back(absl::StrCat(
         without.size(), without.size() == 1 ? " row" : " rows", " without a finite ", target,

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -240,6 +241,16 @@ int FitOrCompare(Session& session, LabArguments& arguments, bool ranking) {
   return any ? kDone : kBadInput;
 }
 
+int AnswerReport(const Session& session, const Analysis& analysis) {
+  const std::string page = analysis.page.string();
+  if (session.json) {
+    Session::Answer({{"report", page}, {"failures", analysis.failures}});
+    return analysis.failures.empty() ? kDone : kBadInput;
+  }
+  std::printf("%s\n", page.c_str());
+  return SayFailures(analysis.failures);
+}
+
 int ReportOfTable(Session& session, LabArguments& arguments) {
   AnalysisInputs inputs;
   auto source = ReadSource(session, arguments.table, arguments.mapping, arguments.overrides);
@@ -258,11 +269,9 @@ int ReportOfTable(Session& session, LabArguments& arguments) {
   const fs::path folder = arguments.output.empty()
                               ? fs::path(arguments.table).stem().string() + "-report"
                               : arguments.output;
-  auto page = Analyze(session, std::move(inputs), folder);
-  if (!page.ok()) return session.Fail(CodeOfTable(page.status()), page.status());
-  if (session.json) return Session::Answer({{"report", page->string()}});
-  std::printf("%s\n", page->c_str());
-  return kDone;
+  auto analysis = Analyze(session, std::move(inputs), folder);
+  if (!analysis.ok()) return session.Fail(CodeOfTable(analysis.status()), analysis.status());
+  return AnswerReport(session, *analysis);
 }
 
 // Options that have no effect on the report of a recipe's runs.
@@ -301,8 +310,8 @@ int ReportOfStudy(Session& session, LabArguments& arguments, recipe::ResolvedRec
         kBadInput, absl::NotFoundError(absl::StrCat("nothing of ", recipe.name, " is finished in ",
                                                     arguments.store, "; run `", run, "` first")));
   }
-  fs::path page = fs::absolute(study / "report" / "report.html");
-  if (!arguments.path_only || !fs::exists(page)) {
+  Analysis analysis{fs::absolute(study / "report" / "report.html"), {}};
+  if (!arguments.path_only || !fs::exists(analysis.page)) {
     if (absl::Status status = CheckStudyIsOf(recipe.text, study); !status.ok()) {
       return session.Fail(
           kBadInput, absl::FailedPreconditionError(
@@ -318,14 +327,12 @@ int ReportOfStudy(Session& session, LabArguments& arguments, recipe::ResolvedRec
       if (!fits.ok()) return session.Fail(kUsage, fits.status());
       inputs->fits = *std::move(fits);
     }
-    auto written = Analyze(session, *std::move(inputs),
-                           arguments.output.empty() ? study : fs::path(arguments.output));
-    if (!written.ok()) return session.Fail(CodeOfTable(written.status()), written.status());
-    page = *written;
+    auto made = Analyze(session, *std::move(inputs),
+                        arguments.output.empty() ? study : fs::path(arguments.output));
+    if (!made.ok()) return session.Fail(CodeOfTable(made.status()), made.status());
+    analysis = *std::move(made);
   }
-  if (session.json) return Session::Answer({{"report", page.string()}});
-  std::printf("%s\n", page.c_str());
-  return kDone;
+  return AnswerReport(session, analysis);
 }
 
 int ReportOfRecipe(Session& session, LabArguments& arguments) {
@@ -378,8 +385,10 @@ void AddReportVerb(CLI::App& app, Session& session) {
                    absl::StrCat(kLawHelp, ".\nOf a recipe: in place of its own fits"))
       ->type_name("LAW");
   report
-      ->add_option("--output,-o", arguments.output,
-                   "Folder to write to; default: the study's, or <table>-report")
+      ->add_option(
+          "--output,-o", arguments.output,
+          "Folder to write to; default: the study's, or, in the current folder, the table's "
+          "name with -report")
       ->type_name("FOLDER");
   const size_t before = report->get_options().size();
   AddLabOptions(report, arguments.mapping, arguments.settings, arguments.parameters);

@@ -13,15 +13,21 @@
 
 namespace {
 
+// The subcommand that was named last, and how to it: " recipe ls".
+const CLI::App* Asked(const CLI::App& app, std::string* path) {
+  const CLI::App* asked = &app;
+  while (!asked->get_subcommands().empty()) {
+    asked = asked->get_subcommands().front();
+    *path += " " + asked->get_name();
+  }
+  return asked;
+}
+
 // What is wrong with the subcommand, "" where something else is: CLI11 would only say that one is
 // required.
 std::string NoSubcommand(const CLI::App& app) {
-  const CLI::App* asked = &app;
   std::string path;
-  while (!asked->get_subcommands().empty()) {
-    asked = asked->get_subcommands().front();
-    path += " " + asked->get_name();
-  }
+  const CLI::App* asked = Asked(app, &path);
   std::vector<std::string> verbs;
   for (const CLI::App* verb : asked->get_subcommands({})) verbs.push_back(verb->get_name());
   if (asked->get_require_subcommand_min() == 0 || verbs.empty()) return "";
@@ -31,6 +37,38 @@ std::string NoSubcommand(const CLI::App& app) {
            qatlas::plugin::NearestHint(word, verbs);
   }
   return "qatlas" + path + " needs a subcommand: " + absl::StrJoin(verbs, ", ");
+}
+
+// An option or word that nothing takes, with the nearest option; "" where there is none.
+std::string NotExpected(const CLI::App& app, const CLI::App& asked) {
+  std::vector<std::string> options;
+  for (const CLI::App* of : {&asked, &app}) {
+    for (const CLI::Option* option : of->get_options()) {
+      for (const std::string& name : option->get_lnames()) options.push_back("--" + name);
+    }
+  }
+  for (const std::string& word : app.remaining(/*recurse=*/true)) {
+    if (word.rfind("--", 0) != 0) continue;
+    const std::string name = word.substr(0, word.find('='));
+    return "no option '" + name + "'" + qatlas::plugin::NearestHint(name, options);
+  }
+  return "";
+}
+
+// One line that names the subcommand, as all errors do.
+void SayUsage(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
+    if (const std::string said = NoSubcommand(app); !said.empty()) {
+      std::fprintf(stderr, "error: %s\n", said.c_str());
+      return;
+    }
+  }
+  std::string path;
+  const CLI::App* asked = Asked(app, &path);
+  std::string what = NotExpected(app, *asked);
+  if (what.empty()) what = error.what();
+  std::fprintf(stderr, "error: qatlas%s: %s; `qatlas%s --help` says what it takes\n", path.c_str(),
+               what.c_str(), path.c_str());
 }
 
 }  // namespace
@@ -108,14 +146,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == static_cast<int>(CLI::ExitCodes::RequiredError)) {
-      if (const std::string said = NoSubcommand(app); !said.empty()) {
-        std::fprintf(stderr, "error: %s\n", said.c_str());
-        return qatlas::cli::kUsage;
-      }
-    }
     // Help and version are "errors" of code 0.
-    return app.exit(e) == 0 ? qatlas::cli::kDone : qatlas::cli::kUsage;
+    if (e.get_exit_code() == 0) return app.exit(e);
+    SayUsage(app, e);
+    return qatlas::cli::kUsage;
   }
   return session.verb ? session.verb() : qatlas::cli::kUsage;
 }

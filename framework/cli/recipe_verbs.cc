@@ -30,10 +30,11 @@ int ListRecipes(const Session& session) {
   nlohmann::json answer = nlohmann::json::array();
   for (const fs::path& file : InstalledRecipes()) {
     if (session.json) {
-      answer.push_back(
-          {{"name", file.stem().string()}, {"file", file.string()}, {"about", FirstComment(file)}});
+      answer.push_back({{"name", file.stem().string()},
+                        {"file", file.string()},
+                        {"about", FirstSentence(file)}});
     } else {
-      std::printf("%-16s %s\n", file.stem().c_str(), FirstComment(file).c_str());
+      std::printf("%-16s %s\n", file.stem().c_str(), FirstSentence(file).c_str());
     }
   }
   return session.json ? Session::Answer(answer) : static_cast<int>(kDone);

@@ -1,6 +1,7 @@
 #include "framework/cli/recipes.h"
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
 #include <system_error>
 
@@ -23,13 +24,23 @@ std::vector<fs::path> InstalledRecipes() {
   return files;
 }
 
-std::string FirstComment(const fs::path& file) {
+std::string FirstSentence(const fs::path& file) {
   std::ifstream in(file);
-  std::string line;
+  std::string line, text;
   while (std::getline(in, line) && line.rfind("#", 0) == 0) {
-    if (line.size() > 2) return line.substr(2);
+    if (line.size() > 2) {
+      absl::StrAppend(&text, text.empty() ? "" : " ", line.substr(2));
+    } else if (!text.empty()) {
+      break;
+    }
   }
-  return "";
+  // "al. 2025" ends no sentence, so a capital must follow.
+  for (size_t end = text.find(". "); end != std::string::npos; end = text.find(". ", end + 1)) {
+    if (end + 2 < text.size() && std::isupper(static_cast<unsigned char>(text[end + 2])) != 0) {
+      return text.substr(0, end + 1);
+    }
+  }
+  return text;
 }
 
 // A file as given, or the installed recipe of that name.

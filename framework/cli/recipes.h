@@ -14,8 +14,8 @@ namespace qatlas::cli {
 
 // The recipes that came with this build or install, sorted.
 std::vector<std::filesystem::path> InstalledRecipes();
-// The first comment line of a recipe that says something, which lists show; "" where there is none.
-std::string FirstComment(const std::filesystem::path& file);
+// The first sentence of a recipe's first comment, which lists show; "" where there is none.
+std::string FirstSentence(const std::filesystem::path& file);
 
 // A file as given, or the installed recipe of that name. NotFound lists the installed ones.
 absl::StatusOr<std::filesystem::path> FindRecipe(const std::string& name);

@@ -3,11 +3,14 @@
 
 #include <cstdio>
 #include <iostream>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "framework/cli/analysis.h"
 #include "framework/cli/progress.h"
 #include "framework/cli/recipes.h"
 #include "framework/cli/session.h"
@@ -60,9 +63,25 @@ runs::PlanOptions OptionsOfPlan(const Session& session, const RunArguments& argu
 
 int DryRun(Session& session, const RunArguments& arguments, const recipe::ResolvedRecipe& recipe,
            int jobs) {
-  auto plan = runs::MakePlan(recipe, runs::Store(arguments.store),
-                             OptionsOfPlan(session, arguments, false));
+  const runs::Store store(arguments.store);
+  runs::PlanOptions options = OptionsOfPlan(session, arguments, false);
+  // What a study would cost can be said before its texts are there.
+  auto facts = runs::LookUpData(recipe.data, store);
+  if (absl::IsNotFound(facts.status())) {
+    options.data = runs::DataFacts{"absent", store.DataFolder() / "absent", std::nullopt};
+  } else if (!facts.ok()) {
+    return session.Fail(CodeOf(facts.status()), facts.status());
+  } else {
+    options.data = *facts;
+  }
+  auto plan = runs::MakePlan(recipe, store, options);
   if (!plan.ok()) return session.Fail(CodeOfPlan(plan.status()), plan.status());
+  if (!facts.ok()) {
+    plan->notes.push_back(
+        absl::StrCat("the data is absent, and `run` will want it: ", facts.status().message(),
+                     "; which segments the store has cannot be told without it, so all count as "
+                     "missing"));
+  }
   if (session.json) return Session::Answer(runs::PlanToJson(*plan, jobs));
   std::cout << runs::ShowPlan(*plan, jobs);
   return kDone;
@@ -82,7 +101,7 @@ int Run(Session& session, const RunArguments& arguments) {
 
   const runs::Store store(arguments.store);
   if (absl::Status status = store.Create(); !status.ok()) return session.Fail(kFailed, status);
-  ProgressView progress(isatty(STDERR_FILENO) != 0);
+  std::optional<ProgressView> progress(std::in_place, isatty(STDERR_FILENO) != 0);
   // The plan is checked (components, sites, memory, disk) before minutes go into tokens.
   auto plan = runs::MakePlan(*recipe, store, OptionsOfPlan(session, arguments, true));
   if (!plan.ok()) return session.Fail(CodeOfPlan(plan.status()), plan.status());
@@ -95,7 +114,8 @@ int Run(Session& session, const RunArguments& arguments) {
   if (auto workers = runs::Workers(*plan, execute); !workers.ok()) {
     return session.Fail(kFailed, workers.status());
   }
-  auto report = runs::Execute(*plan, store, execute, &progress);
+  auto report = runs::Execute(*plan, store, execute, &*progress);
+  progress.reset();  // its line ends before anything else is said
   if (!report.ok()) return session.Fail(CodeOf(report.status()), report.status());
   auto facts = runs::LookUpData(recipe->data, store);
   if (!facts.ok()) return session.Fail(CodeOf(facts.status()), facts.status());
@@ -110,14 +130,19 @@ int Run(Session& session, const RunArguments& arguments) {
       {"failed", report->failed},   {"blocked", report->blocked},
       {"stopped", report->stopped}, {"study", store.StudyFolder(recipe->name).string()}};
   std::string shown;
+  std::vector<std::string> failures;
   if (report->signal == 0 && !arguments.no_report) {
-    auto page = AnalyzeStudy(session, *plan, store);
-    if (!page.ok()) return session.Fail(CodeOf(page.status()), page.status());
-    answer["report"] = page->string();
-    shown = absl::StrCat("report: ", page->string());
+    auto analysis = AnalyzeStudy(session, *plan, store);
+    if (!analysis.ok()) return session.Fail(CodeOf(analysis.status()), analysis.status());
+    answer["report"] = analysis->page.string();
+    shown = absl::StrCat("report: ", analysis->page.string());
+    failures = std::move(analysis->failures);
   }
-  const int exit_code = report->ExitCode();
+  int exit_code = report->ExitCode();
+  // A failed run says more than the fit that misses it.
+  if (exit_code == kDone && !failures.empty()) exit_code = kBadInput;
   if (session.json) {
+    answer["failures"] = failures;
     answer["exit_code"] = exit_code;
     Session::Answer(answer);
     return exit_code;
@@ -130,6 +155,7 @@ int Run(Session& session, const RunArguments& arguments) {
     std::printf("stopped by a signal; the same command goes on from the checkpoints\n");
   }
   if (!shown.empty()) std::printf("%s\n", shown.c_str());
+  SayFailures(failures);
   return exit_code;
 }
 

@@ -28,9 +28,19 @@ enum ExitCode : int {
   kStopped = 75,       // by a signal; the same command goes on
 };
 
-// Of a table that was not read, or of laws that were not fitted to it.
+// Of a table or data that was not read, of laws that were not fitted, of results not written: what
+// a person gave, or files and disk.
 inline ExitCode CodeOfTable(const absl::Status& status) {
-  return status.code() == absl::StatusCode::kUnavailable ? kFailed : kBadInput;
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnimplemented:
+    case absl::StatusCode::kDataLoss:
+      return kBadInput;
+    default:
+      return kFailed;
+  }
 }
 
 // Every kind of component, in the order in which they are listed.

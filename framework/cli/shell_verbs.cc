@@ -37,7 +37,7 @@ std::vector<Candidate> AllComponents(Session& session) {
 std::vector<Candidate> Recipes() {
   std::vector<Candidate> result;
   for (const auto& file : InstalledRecipes()) {
-    result.push_back({file.stem().string(), FirstComment(file)});
+    result.push_back({file.stem().string(), FirstSentence(file)});
   }
   return result;
 }

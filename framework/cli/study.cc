@@ -67,7 +67,7 @@ absl::Status WriteProvenance(const runs::Plan& plan, const runs::Store& store) {
   return observe::WriteFileAtomically(path.string(), Provenance(plan, store).dump(2) + "\n");
 }
 
-absl::StatusOr<fs::path> AnalyzeStudy(Session& session, const runs::Plan& plan,
+absl::StatusOr<Analysis> AnalyzeStudy(Session& session, const runs::Plan& plan,
                                       const runs::Store& store) {
   const fs::path folder = store.StudyFolder(plan.recipe.name);
   auto inputs = InputsOfStudy(plan.recipe, folder);

@@ -2,10 +2,9 @@
 #ifndef QATLAS_FRAMEWORK_CLI_STUDY_H_
 #define QATLAS_FRAMEWORK_CLI_STUDY_H_
 
-#include <filesystem>
-
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "framework/cli/analysis.h"
 #include "framework/cli/session.h"
 #include "framework/runs/plan.h"
 #include "framework/runs/store.h"
@@ -15,9 +14,9 @@ namespace qatlas::cli {
 // Writes provenance.json (versions, data, seeds, hardware) into the study's folder.
 absl::Status WriteProvenance(const runs::Plan& plan, const runs::Store& store);
 
-// Analyzes what is finished and returns the report's path.
-absl::StatusOr<std::filesystem::path> AnalyzeStudy(Session& session, const runs::Plan& plan,
-                                                   const runs::Store& store);
+// Analyzes what is finished.
+absl::StatusOr<Analysis> AnalyzeStudy(Session& session, const runs::Plan& plan,
+                                      const runs::Store& store);
 
 }  // namespace qatlas::cli
 

@@ -21,15 +21,24 @@ bool SameKey(const std::vector<observe::Value>& a, const std::vector<observe::Va
                     });
 }
 
-// What is left of a cell's key when weights or inputs alone are quantized: the same, but for
-// columns that join the labels of both.
+// Whether a column leaves a part to every cell: FC2's bits where the part does not depend on them,
+// and what tells schemes apart where a scheme has no need to be told.
+bool LeftOpen(const std::string& column, const PartDelta& delta, const observe::Value& value) {
+  if (column == kFc2Bits) return !TellsFc2(delta.part);
+  const std::string* text = std::get_if<std::string>(&value);
+  return IsTelling(column) && delta.part != observe::kPartBoth && text != nullptr && text->empty();
+}
+
+// Whether the delta has the cell's key. Where weights or inputs alone are quantized, columns that
+// join the labels of both count for that operand.
 bool KeyHolds(const std::vector<std::string>& columns, const std::vector<observe::Value>& cell,
               const PartDelta& delta) {
-  const bool weights = std::isnan(delta.input_bits), inputs = std::isnan(delta.weight_bits);
-  if (!weights && !inputs) return SameKey(cell, delta.key);
+  const bool weights = std::isnan(delta.input_bits);
+  const bool alone = weights || std::isnan(delta.weight_bits);
   for (size_t i = 0; i < columns.size(); ++i) {
+    if (LeftOpen(columns[i], delta, delta.key[i])) continue;
     const std::string* label = std::get_if<std::string>(&cell[i]);
-    const observe::Value value = label != nullptr && IsJoined(columns[i])
+    const observe::Value value = alone && label != nullptr && IsJoined(columns[i])
                                      ? observe::Value(LabelOfOperand(*label, weights))
                                      : cell[i];
     if (!SameKey({value}, {delta.key[i]})) return false;
@@ -60,18 +69,25 @@ std::vector<CellKey> FindCells(const Parts& parts) {
     });
     if (!known) cells.push_back({&parts.cell_columns, &delta.key, weight_bits, input_bits});
   };
+  const auto open = [&](const PartDelta& delta) {
+    for (size_t i = 0; i < parts.cell_columns.size(); ++i) {
+      if (LeftOpen(parts.cell_columns[i], delta, delta.key[i])) return true;
+    }
+    return false;
+  };
   for (const PartDelta& delta : parts.deltas) {
-    if (!std::isnan(delta.weight_bits) && !std::isnan(delta.input_bits)) {
+    if (!std::isnan(delta.weight_bits) && !std::isnan(delta.input_bits) && !open(delta)) {
       add(delta, delta.weight_bits, delta.input_bits);
     }
   }
-  // Weights or inputs alone that no such cell holds: together where their bits are equal.
+  // What no such cell holds: weights or inputs alone together where their bits are equal.
   for (const PartDelta& delta : parts.deltas) {
     if (std::any_of(cells.begin(), cells.end(),
                     [&](const CellKey& cell) { return cell.Holds(delta); })) {
       continue;
     }
     const bool weights = !std::isnan(delta.weight_bits);
+    const bool inputs = !std::isnan(delta.input_bits);
     const double bits = weights ? delta.weight_bits : delta.input_bits;
     const bool partner =
         std::any_of(parts.deltas.begin(), parts.deltas.end(), [&](const PartDelta& other) {
@@ -79,7 +95,11 @@ std::vector<CellKey> FindCells(const Parts& parts) {
                  (weights ? std::isnan(other.weight_bits) && other.input_bits == bits
                           : std::isnan(other.input_bits) && other.weight_bits == bits);
         });
-    add(delta, weights || partner ? bits : kMissing, !weights || partner ? bits : kMissing);
+    if (weights && inputs) {
+      add(delta, delta.weight_bits, delta.input_bits);
+    } else {
+      add(delta, weights || partner ? bits : kMissing, inputs || partner ? bits : kMissing);
+    }
   }
   return cells;
 }
@@ -171,8 +191,9 @@ Cell MakeCell(const CellKey& key, const Parts& parts) {
 }  // namespace
 
 absl::StatusOr<Decomposition> Decompose(const observe::Table& table, const Options& options) {
-  absl::StatusOr<Parts> parts = CollectParts(
-      table, options.cell_columns.empty() ? DefaultCellColumns(table) : options.cell_columns);
+  absl::StatusOr<Parts> parts = options.cell_columns.empty()
+                                    ? CollectParts(table)
+                                    : CollectParts(table, options.cell_columns);
   if (!parts.ok()) return parts.status();
   if (parts->deltas.empty()) {
     return absl::InvalidArgumentError(

@@ -17,7 +17,7 @@
 namespace qatlas::decompose {
 
 struct Options {
-  // Columns that, with the bits, make a cell. Empty: DefaultCellColumns of the table.
+  // Columns that, with the bits, make a cell. Empty: those that CollectParts finds.
   std::vector<std::string> cell_columns;
   // Standard errors that a change must exceed to be called one.
   double threshold = 2;
@@ -59,8 +59,8 @@ struct Decomposition {
 
 // From a table with `delta` (observe::PairRuns): cells, trends, notes. A cell is the cell columns
 // and the bits of weights and inputs; weights-only runs belong to every cell of their weight bits,
-// inputs-only runs to every cell of their input bits. Errors as of CollectParts; InvalidArgument
-// when no row has a δ.
+// inputs-only runs to every cell of their input bits, and what does not depend on FC2's input bits
+// to every cell of these. Errors as of CollectParts; InvalidArgument when no row has a δ.
 absl::StatusOr<Decomposition> Decompose(const observe::Table& table, const Options& options = {});
 
 }  // namespace qatlas::decompose

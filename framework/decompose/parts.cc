@@ -1,9 +1,12 @@
 #include "framework/decompose/parts.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <set>
 #include <tuple>
+#include <utility>
 
 #include <absl/strings/match.h>
 #include <absl/strings/str_cat.h>
@@ -18,6 +21,9 @@ using observe::Table;
 
 constexpr double kFullBits = 16;
 constexpr absl::string_view kPer = "per-";  // of granularities
+constexpr char kFc2[] = "fc2";              // the role
+constexpr char kScheme[] = "scheme";
+constexpr const char* kTellingColumns[] = {"options", kScheme};
 
 struct Bits {
   double weight = kMissing;
@@ -80,20 +86,41 @@ std::string Check(const std::string& part, Bits& bits) {
   return "";
 }
 
+// FC2's input bits as a cell's key has them (kFc2Bits).
+double Fc2BitsOf(const Table& table, size_t row, const std::string& part, const Bits& bits) {
+  if (!TellsFc2(part) || part == observe::kPartFc2At8Bits) return kMissing;
+  const double fc2 = table.NumberAt(row, kFc2Bits);
+  return fc2 == bits.input ? kMissing : fc2;
+}
+
 // Rows of weights or inputs alone labelled as that operand is, so that one part is not two where
-// one table names both operands and another only one.
-absl::StatusOr<Table> LabelOperands(const Table& table,
-                                    absl::Span<const std::string> cell_columns) {
+// one table names both operands and another only one; FC2's bits where they say something; telling
+// columns in rows of `ambiguous` schemes.
+absl::StatusOr<Table> LabelRows(const Table& table, absl::Span<const std::string> cell_columns,
+                                const std::set<std::string>& ambiguous) {
   Table labelled = table;
   for (const std::string& column : cell_columns) {
-    if (!IsJoined(column) || table.FindTexts(column) == nullptr) continue;
+    if (column == kFc2Bits) {
+      std::vector<double> numbers;
+      for (size_t row = 0; row < table.rows(); ++row) {
+        const Bits bits = BitsOf(table, row);
+        numbers.push_back(Fc2BitsOf(table, row, PartOf(table, row, bits), bits));
+      }
+      if (absl::Status status = labelled.SetNumbers(column, numbers); !status.ok()) return status;
+      continue;
+    }
+    if ((!IsJoined(column) && !IsTelling(column)) || table.FindTexts(column) == nullptr) continue;
     std::vector<std::string> labels;
     for (size_t row = 0; row < table.rows(); ++row) {
+      std::string label(table.TextAt(row, column));
       const std::string part = PartOf(table, row, BitsOf(table, row));
-      const absl::string_view label = table.TextAt(row, column);
       const bool alone = part == observe::kPartWeights || part == observe::kPartInputs;
-      labels.push_back(alone ? LabelOfOperand(label, part == observe::kPartWeights)
-                             : std::string(label));
+      if (IsTelling(column) && ambiguous.count(std::string(table.TextAt(row, kScheme))) == 0) {
+        label.clear();
+      } else if (IsJoined(column) && alone) {
+        label = LabelOfOperand(label, part == observe::kPartWeights);
+      }
+      labels.push_back(std::move(label));
     }
     if (absl::Status status = labelled.SetTexts(column, labels); !status.ok()) return status;
   }
@@ -116,6 +143,146 @@ void Summarize(PartDelta& delta, const observe::SeedVariance& variance) {
   delta.estimate.training_se = std::sqrt(variance.variance / n);
 }
 
+// The rows of a table as one set of cell columns sorts them.
+struct Gathered {
+  std::vector<PartDelta> deltas;
+  std::vector<std::pair<size_t, size_t>> clashes;  // rows of one cell, part, bits and seed
+  observe::Problems problems;
+  size_t left_out = 0;  // rows that have one
+  size_t without = 0;   // rows without δ
+  size_t repeats = 0;   // rows of a run that another row has
+};
+
+// Whether two rows of one cell and part are one run under two names.
+bool SameRun(const Table& table, const SeedDelta& a, const SeedDelta& b) {
+  return a.seed == b.seed && a.delta == b.delta &&
+         table.NumberAt(a.row, "loss") == table.NumberAt(b.row, "loss");
+}
+
+void AddSeed(const Table& table, const SeedDelta& seed, PartDelta* delta, Gathered* gathered) {
+  bool clash = false;
+  for (const SeedDelta& other : delta->seeds) {
+    if (SameRun(table, other, seed)) {
+      ++gathered->repeats;
+      return;
+    }
+    // An unknown seed may be any, so that it too could be the same run twice.
+    if (clash || !(other.seed == seed.seed || std::isnan(other.seed) || std::isnan(seed.seed))) {
+      continue;
+    }
+    clash = true;
+    gathered->clashes.emplace_back(other.row, seed.row);
+    gathered->problems.Add(
+        absl::StrCat(table.Where(other.row), " and ", table.Where(seed.row),
+                     ": two rows of one cell, part '", delta->part,
+                     "' and seed; drop one, or let the column 'scheme' tell them apart: two names "
+                     "of [scheme.<name>] in a recipe, --map scheme=COLUMN for a table"));
+  }
+  delta->seeds.push_back(seed);
+}
+
+// Without the deltas that hold a clash: which of the rows counts cannot be said.
+void DropClashes(Gathered* gathered) {
+  std::set<size_t> rows;
+  for (const auto& [a, b] : gathered->clashes) rows.insert({a, b});
+  std::vector<PartDelta> kept;
+  for (PartDelta& delta : gathered->deltas) {
+    bool clash = false;
+    for (const SeedDelta& seed : delta.seeds) clash = clash || rows.count(seed.row) > 0;
+    if (clash) {
+      gathered->left_out += delta.seeds.size();
+    } else if (!delta.seeds.empty()) {
+      kept.push_back(std::move(delta));
+    }
+  }
+  gathered->deltas = std::move(kept);
+}
+
+absl::StatusOr<Gathered> Gather(const Table& table, absl::Span<const std::string> cell_columns,
+                                const std::set<std::string>& ambiguous) {
+  const absl::StatusOr<absl::Span<const double>> deltas = table.Numbers("delta");
+  if (!deltas.ok()) return deltas.status();
+  const absl::StatusOr<Table> labelled = LabelRows(table, cell_columns, ambiguous);
+  if (!labelled.ok()) return labelled.status();
+  const absl::StatusOr<std::vector<observe::Group>> groups = labelled->GroupBy(cell_columns);
+  if (!groups.ok()) return groups.status();
+  std::vector<size_t> group_of(table.rows());
+  for (size_t group = 0; group < groups->size(); ++group) {
+    for (size_t row : (*groups)[group].rows) group_of[row] = group;
+  }
+  Gathered gathered;
+  std::map<std::tuple<size_t, std::string, double, double>, size_t> place;
+  for (size_t row = 0; row < table.rows(); ++row) {
+    Bits bits = BitsOf(table, row);
+    const std::string part = PartOf(table, row, bits);
+    if (part == observe::kPartNone) continue;
+    if (!std::isfinite((*deltas)[row])) {
+      ++gathered.without;
+      continue;
+    }
+    if (const std::string wrong = Check(part, bits); !wrong.empty()) {
+      gathered.problems.Add(absl::StrCat(table.Where(row), ": ", wrong));
+      ++gathered.left_out;
+      continue;
+    }
+    const auto [found, is_new] = place.try_emplace(
+        {group_of[row], part, Key(bits.weight), Key(bits.input)}, gathered.deltas.size());
+    if (is_new) {
+      PartDelta& fresh = gathered.deltas.emplace_back();
+      fresh.key = (*groups)[group_of[row]].key;
+      fresh.part = part;
+      fresh.weight_bits = bits.weight;
+      fresh.input_bits = bits.input;
+    }
+    AddSeed(table,
+            {table.NumberAt(row, "seed"), (*deltas)[row], table.NumberAt(row, "delta_se"), row},
+            &gathered.deltas[found->second], &gathered);
+  }
+  DropClashes(&gathered);
+  return gathered;
+}
+
+void AddNotes(const Gathered& gathered, Parts* parts) {
+  if (gathered.without > 0) {
+    parts->notes.push_back(
+        absl::StrCat(gathered.without, " quantized rows have no delta and were passed over"));
+  }
+  if (gathered.repeats > 0) {
+    parts->notes.push_back(
+        absl::StrCat(gathered.repeats,
+                     gathered.repeats == 1 ? " row is the same run as another"
+                                           : " rows are the same runs as others",
+                     " (cell, part, seed, loss and δ are equal); here each run counts once"));
+  }
+  if (gathered.left_out > 0) {
+    const size_t count = gathered.problems.count();
+    parts->notes.push_back(
+        absl::StrCat(gathered.left_out, gathered.left_out == 1 ? " row was" : " rows were",
+                     " left out of the decomposition: ", gathered.problems.shown().front(),
+                     count > 1 ? absl::StrCat(" (the first of ", count, " such problems)") : ""));
+  }
+  if (!parts->seed_variance.known()) {
+    parts->notes.push_back(
+        absl::StrCat("The training error is unknown: ", parts->seed_variance.reason));
+  }
+}
+
+absl::StatusOr<Parts> Finish(Gathered gathered, absl::Span<const std::string> cell_columns) {
+  if (gathered.deltas.empty() && !gathered.problems.empty()) return gathered.problems.ToStatus();
+  Parts parts;
+  parts.cell_columns.assign(cell_columns.begin(), cell_columns.end());
+  parts.deltas = std::move(gathered.deltas);
+  std::vector<std::vector<double>> cells;
+  for (const PartDelta& delta : parts.deltas) {
+    std::vector<double>& cell = cells.emplace_back();
+    for (const SeedDelta& seed : delta.seeds) cell.push_back(seed.delta);
+  }
+  parts.seed_variance = observe::PooledVariance(cells);
+  for (PartDelta& delta : parts.deltas) Summarize(delta, parts.seed_variance);
+  AddNotes(gathered, &parts);
+  return parts;
+}
+
 }  // namespace
 
 std::vector<std::string> DefaultCellColumns(const Table& table) {
@@ -123,7 +290,27 @@ std::vector<std::string> DefaultCellColumns(const Table& table) {
   for (const char* name : {"model", "N", "D", "G", "granularity", "quantizer", "qat_fraction"}) {
     if (table.Has(name)) columns.emplace_back(name);
   }
+  for (size_t row = 0; row < table.rows(); ++row) {
+    const Bits bits = BitsOf(table, row);
+    const std::string part = PartOf(table, row, bits);
+    if (part == observe::kPartNone || std::isnan(Fc2BitsOf(table, row, part, bits))) continue;
+    columns.emplace_back(kFc2Bits);
+    break;
+  }
   return columns;
+}
+
+bool TellsFc2(absl::string_view part) {
+  if (part == observe::kPartWeights) return false;
+  if (absl::StartsWith(part, observe::kPartOnly)) {
+    return part == absl::StrCat(observe::kPartOnly, kFc2);
+  }
+  return part != absl::StrCat(observe::kPartNot, kFc2);
+}
+
+bool IsTelling(absl::string_view column) {
+  return std::find(std::begin(kTellingColumns), std::end(kTellingColumns), column) !=
+         std::end(kTellingColumns);
 }
 
 bool IsJoined(const std::string& column) {
@@ -140,73 +327,30 @@ std::string LabelOfOperand(absl::string_view label, bool of_weights) {
 }
 
 absl::StatusOr<Parts> CollectParts(const Table& table, absl::Span<const std::string> cell_columns) {
-  Parts parts;
-  parts.cell_columns.assign(cell_columns.begin(), cell_columns.end());
-  const absl::StatusOr<absl::Span<const double>> deltas = table.Numbers("delta");
-  if (!deltas.ok()) return deltas.status();
-  const absl::StatusOr<Table> labelled = LabelOperands(table, cell_columns);
-  if (!labelled.ok()) return labelled.status();
-  const absl::StatusOr<std::vector<observe::Group>> groups = labelled->GroupBy(cell_columns);
-  if (!groups.ok()) return groups.status();
-  observe::Problems problems;
-  std::map<std::tuple<size_t, std::string, double, double>, size_t> place;
-  size_t without = 0;
-  std::vector<size_t> group_of(table.rows());
-  for (size_t group = 0; group < groups->size(); ++group) {
-    for (size_t row : (*groups)[group].rows) group_of[row] = group;
-  }
-  for (size_t row = 0; row < table.rows(); ++row) {
-    Bits bits = BitsOf(table, row);
-    const std::string part = PartOf(table, row, bits);
-    if (part == observe::kPartNone) continue;
-    if (!std::isfinite((*deltas)[row])) {
-      ++without;
-      continue;
+  absl::StatusOr<Gathered> gathered = Gather(table, cell_columns, {});
+  if (!gathered.ok()) return gathered.status();
+  return Finish(*std::move(gathered), cell_columns);
+}
+
+absl::StatusOr<Parts> CollectParts(const Table& table) {
+  std::vector<std::string> columns = DefaultCellColumns(table);
+  std::set<std::string> ambiguous;
+  absl::StatusOr<Gathered> gathered = Gather(table, columns, ambiguous);
+  for (const char* column : kTellingColumns) {
+    if (!gathered.ok()) break;
+    if (table.FindTexts(column) == nullptr) continue;
+    bool tells = false;
+    for (const auto& [a, b] : gathered->clashes) {
+      if (table.TextAt(a, column) == table.TextAt(b, column)) continue;
+      tells = true;
+      for (size_t row : {a, b}) ambiguous.emplace(table.TextAt(row, kScheme));
     }
-    if (const std::string wrong = Check(part, bits); !wrong.empty()) {
-      problems.Add(absl::StrCat(table.Where(row), ": ", wrong));
-      continue;
-    }
-    const auto [found, is_new] = place.try_emplace(
-        {group_of[row], part, Key(bits.weight), Key(bits.input)}, parts.deltas.size());
-    if (is_new) {
-      PartDelta& fresh = parts.deltas.emplace_back();
-      fresh.key = (*groups)[group_of[row]].key;
-      fresh.part = part;
-      fresh.weight_bits = bits.weight;
-      fresh.input_bits = bits.input;
-    }
-    PartDelta& delta = parts.deltas[found->second];
-    const double seed = table.NumberAt(row, "seed");
-    for (const SeedDelta& other : delta.seeds) {
-      // An unknown seed may be any, so that it too could be the same run twice.
-      if (other.seed == seed || std::isnan(other.seed) || std::isnan(seed)) {
-        problems.Add(absl::StrCat(
-            table.Where(other.row), " and ", table.Where(row), ": two rows of one cell, part '",
-            part, "' and seed; drop one, or name the column that tells them apart as a cell ",
-            "column"));
-        break;
-      }
-    }
-    delta.seeds.push_back({seed, (*deltas)[row], table.NumberAt(row, "delta_se"), row});
+    if (!tells) continue;
+    columns.emplace_back(column);
+    gathered = Gather(table, columns, ambiguous);
   }
-  if (!problems.empty()) return problems.ToStatus();
-  std::vector<std::vector<double>> cells;
-  for (const PartDelta& delta : parts.deltas) {
-    std::vector<double>& cell = cells.emplace_back();
-    for (const SeedDelta& seed : delta.seeds) cell.push_back(seed.delta);
-  }
-  parts.seed_variance = observe::PooledVariance(cells);
-  for (PartDelta& delta : parts.deltas) Summarize(delta, parts.seed_variance);
-  if (without > 0) {
-    parts.notes.push_back(
-        absl::StrCat(without, " quantized rows have no delta and were passed over"));
-  }
-  if (!parts.seed_variance.known()) {
-    parts.notes.push_back(
-        absl::StrCat("The training error is unknown: ", parts.seed_variance.reason));
-  }
-  return parts;
+  if (!gathered.ok()) return gathered.status();
+  return Finish(*std::move(gathered), columns);
 }
 
 }  // namespace qatlas::decompose

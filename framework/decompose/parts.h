@@ -43,9 +43,21 @@ struct Parts {
   std::vector<std::string> notes;       // What was passed over, and why.
 };
 
+// Column of FC2's input bits. As a cell's key it is missing where they are those of the other
+// inputs, and where the part says what FC2's input has (fc2-8bit) or leaves it as it is.
+inline constexpr char kFc2Bits[] = "fc2_input_bits";
+
 // Default cell columns: those of model, N, D, G, granularity, quantizer, qat_fraction that the
-// table has.
+// table has, and FC2's input bits where they differ from those of other inputs in some row.
 std::vector<std::string> DefaultCellColumns(const observe::Table& table);
+
+// Whether a row of the part depends on the bits of FC2's input: not where weights alone are
+// quantized, another role alone, or all but FC2.
+bool TellsFc2(absl::string_view part);
+
+// Whether a column joins a cell's key only where rows collide without it: options, scheme. It is
+// empty in rows of schemes that collide with none.
+bool IsTelling(absl::string_view column);
 
 // Whether a column may hold one label for weights and one for inputs, joined by '+' where they
 // differ.
@@ -56,10 +68,15 @@ std::string LabelOfOperand(absl::string_view label, bool of_weights);
 
 // Gathers the rows that have a `delta`. Bits come from weight_bits and input_bits, else from the
 // label `precision` (W4A4); 16 and more count as not quantized. A row without `part` gets it from
-// its bits. NotFound without `delta`; InvalidArgument, all at once, for two rows of one cell, part,
-// bits and seed (both named), an unknown part, or bits that cannot be told.
+// its bits. Rows that repeat a run (loss, δ and seed equal, too) count once. Left out, with a note,
+// are rows of an unknown part or of bits that cannot be told, and a part of a cell that has two
+// rows of one seed. NotFound without `delta`; InvalidArgument with all problems where nothing
+// remains for them.
 absl::StatusOr<Parts> CollectParts(const observe::Table& table,
                                    absl::Span<const std::string> cell_columns);
+// The same with the default cell columns and, where rows still collide, with `options` and `scheme`
+// as far as these tell them apart.
+absl::StatusOr<Parts> CollectParts(const observe::Table& table);
 
 }  // namespace qatlas::decompose
 

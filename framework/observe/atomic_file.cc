@@ -20,6 +20,12 @@ absl::Status SystemError(absl::string_view what, const std::string& path, int er
   return absl::FailedPreconditionError(message);
 }
 
+// A file that cannot be written is no fault of what is written.
+absl::Status WriteError(absl::string_view what, const std::string& path, int error) {
+  const absl::Status status = SystemError(what, path, error);
+  return absl::IsResourceExhausted(status) ? status : absl::UnavailableError(status.message());
+}
+
 // 0, or the errno of the write that failed.
 int WriteAll(int file, absl::string_view contents) {
   while (!contents.empty()) {
@@ -38,7 +44,7 @@ int WriteAll(int file, absl::string_view contents) {
 absl::Status WriteFileAtomically(const std::string& path, absl::string_view contents) {
   std::string temporary = absl::StrCat(path, ".XXXXXX");
   const int file = mkostemp(temporary.data(), O_CLOEXEC);
-  if (file < 0) return SystemError("write", path, errno);
+  if (file < 0) return WriteError("write", path, errno);
   // mkostemp gives 0600; a result file is as readable as any other new file.
   const mode_t mask = umask(0);
   umask(mask);
@@ -49,18 +55,18 @@ absl::Status WriteFileAtomically(const std::string& path, absl::string_view cont
   if (error == 0 && rename(temporary.c_str(), path.c_str()) != 0) error = errno;
   if (error != 0) {
     unlink(temporary.c_str());
-    return SystemError("write", path, error);
+    return WriteError("write", path, error);
   }
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "."
                              : slash == 0               ? "/"
                                                         : path.substr(0, slash);
   const int handle = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (handle < 0) return SystemError("open the folder of", path, errno);
+  if (handle < 0) return WriteError("open the folder of", path, errno);
   error = fsync(handle) == 0 ? 0 : errno;
   close(handle);
   // Some file systems cannot sync a folder; the rename itself has happened.
-  if (error != 0 && error != EINVAL) return SystemError("sync the folder of", path, error);
+  if (error != 0 && error != EINVAL) return WriteError("sync the folder of", path, error);
   return absl::OkStatus();
 }
 

@@ -82,7 +82,9 @@ void CheckRecords(CsvCursor& cursor, const std::string& file, const CsvOptions& 
         if (header.kinds[index] == ColumnKind::kNumber && !ParseNumber(field.text).has_value()) {
           problems.Add(absl::StrCat(At(file, field), "column '", header.names[index],
                                     "' holds numbers, but here is '", field.text,
-                                    "' (leave it empty if it is missing)"));
+                                    options.separator != ',' && absl::StrContains(field.text, ',')
+                                        ? "' (write a point in place of the decimal comma)"
+                                        : "' (leave it empty if it is missing)"));
         }
       }
       ++index;
@@ -199,12 +201,29 @@ absl::StatusOr<Table> ReadCsv(const std::string& path, const CsvOptions& options
   return ParseCsv(*text, path, options);
 }
 
+namespace {
+
+// What parts the columns of a .csv: the comma, unless the header has none and a semicolon or tab
+// in its place, as spreadsheets write where the comma is the decimal point.
+char SeparatorOf(absl::string_view text) {
+  const absl::string_view header = text.substr(0, text.find_first_of("\r\n"));
+  if (header.find_first_of(",\"") != absl::string_view::npos) return ',';
+  for (char other : {';', '\t'}) {
+    if (header.find(other) != absl::string_view::npos) return other;
+  }
+  return ',';
+}
+
+}  // namespace
+
 absl::StatusOr<Table> ReadTable(const std::string& path, bool use_schema) {
   if (absl::EndsWithIgnoreCase(path, ".csv") || absl::EndsWithIgnoreCase(path, ".tsv")) {
     CsvOptions options;
     options.use_schema = use_schema;
-    if (absl::EndsWithIgnoreCase(path, ".tsv")) options.separator = '\t';
-    return ReadCsv(path, options);
+    absl::StatusOr<std::string> text = ReadWholeFile(path);
+    if (!text.ok()) return text.status();
+    options.separator = absl::EndsWithIgnoreCase(path, ".tsv") ? '\t' : SeparatorOf(*text);
+    return ParseCsv(*text, path, options);
   }
   if (absl::EndsWithIgnoreCase(path, ".jsonl") || absl::EndsWithIgnoreCase(path, ".ndjson")) {
     return ReadJsonLines(path, use_schema);

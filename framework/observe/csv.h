@@ -42,7 +42,8 @@ absl::StatusOr<Table> ParseJsonLines(absl::string_view text, const std::string& 
                                      bool use_schema = true);
 absl::StatusOr<Table> ReadJsonLines(const std::string& path, bool use_schema = true);
 
-// By the ending: .csv, .tsv (tab-separated), .jsonl or .ndjson. InvalidArgument for any other.
+// By the ending: .csv (a header without commas may be parted by semicolons or tabs), .tsv (tabs),
+// .jsonl or .ndjson. InvalidArgument for any other.
 absl::StatusOr<Table> ReadTable(const std::string& path, bool use_schema = true);
 
 // CSV with LF line ends. Numbers are written with the shortest digits that read back as the same

@@ -50,7 +50,9 @@ std::vector<std::string> NearestNames(absl::string_view wanted, absl::Span<const
     const bool contains =
         plain.size() >= 3 && other.size() >= 3 &&
         (other.find(plain) != std::string::npos || plain.find(other) != std::string::npos);
-    if (distance <= allowed || contains) near.emplace_back(distance, name);
+    // Any letter is one step from any other.
+    const bool close = distance <= allowed && distance < static_cast<int>(plain.size());
+    if (close || contains) near.emplace_back(distance, name);
   }
   std::stable_sort(near.begin(), near.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });

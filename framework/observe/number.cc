@@ -1,13 +1,21 @@
 #include "framework/observe/number.h"
 
+#include <bit>
 #include <charconv>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/match.h>
 
 namespace qatlas::observe {
+namespace {
+
+// A quiet NaN whose payload no arithmetic makes ("nan" in ASCII).
+constexpr uint64_t kWrittenNan = 0x7ff8'0000'006e'616e;
+
+}  // namespace
 
 std::string FormatNumber(double value) {
   if (std::isnan(value)) return "";
@@ -27,12 +35,19 @@ std::string ShowNumber(double value) {
   return buffer;
 }
 
+double WrittenNan() { return std::bit_cast<double>(kWrittenNan); }
+
+bool IsWrittenNan(double value) {
+  // The sign is no part of it: a difference may turn it round.
+  return (std::bit_cast<uint64_t>(value) & ~(uint64_t{1} << 63)) == kWrittenNan;
+}
+
 std::optional<double> ParseNumber(absl::string_view text) {
   text = absl::StripAsciiWhitespace(text);
-  if (text.empty() || absl::EqualsIgnoreCase(text, "nan") || absl::EqualsIgnoreCase(text, "na") ||
-      absl::EqualsIgnoreCase(text, "null")) {
+  if (text.empty() || absl::EqualsIgnoreCase(text, "na") || absl::EqualsIgnoreCase(text, "null")) {
     return kMissing;
   }
+  if (absl::EqualsIgnoreCase(text, "nan")) return WrittenNan();
   const char* begin = text.data();
   const char* end = begin + text.size();
   // from_chars knows no plus sign, and would take "nan(...)" for a number.

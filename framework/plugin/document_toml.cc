@@ -223,7 +223,7 @@ absl::StatusOr<Node> ParseTomlValue(absl::string_view text, const std::string& w
   const toml::parse_result result = toml::parse(absl::StrCat("value = ", text));
   if (!result) {
     return absl::InvalidArgumentError(absl::StrCat(
-        where, ": '", text, "' is not a TOML value; text needs quotes: \"", text, "\""));
+        "'", text, "' is no value of TOML: ", std::string(result.error().description())));
   }
   if (result.table().size() != 1) {
     return absl::InvalidArgumentError(absl::StrCat(where, ": more than one value"));

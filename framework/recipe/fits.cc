@@ -1,5 +1,8 @@
 // [[fit]]: which laws are fitted to which target, and how.
 #include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "framework/forms/request.h"
@@ -45,6 +48,25 @@ void CheckTargets(const Values& values, const FitSettings& fit, Reading* reading
                    plugin::NearestHint(fit.target, known)));
 }
 
+// The names that a fit's files have: its own, or those of its stages.
+std::vector<std::string> FileNames(const std::string& name, bool stages) {
+  if (!stages) return {name};
+  return {name + "-base", name + "-delta"};
+}
+
+// A fit's name is the name of a file and of a section of the report.
+void CheckFitName(const std::string& name, bool stages, const std::string& where,
+                  std::set<std::string>* taken, Reading* reading) {
+  CheckName(name, "the name of a fit", where, &reading->problems);
+  for (const std::string& file : FileNames(name, stages)) {
+    if (taken->insert(file).second) continue;
+    reading->problems.Add(
+        where, stages ? absl::StrCat("the stages of fit '", name, "' go by the name '", file,
+                                     "', which another fit has")
+                      : absl::StrCat("two fits have the name '", name, "'"));
+  }
+}
+
 }  // namespace
 
 void ReadFits(Reading* reading) {
@@ -54,14 +76,18 @@ void ReadFits(Reading* reading) {
     reading->problems.Add(list->where, "fits are a list: write [[fit]] in place of [fit]");
     return;
   }
+  std::set<std::string> taken;
   for (const Node& table : list->array) {
     Values values = ReadSection(Section("fit"), &table, "[[fit]]", &reading->problems);
     FitSettings fit;
     fit.target = values.Text("target");
     fit.loss = values.Text("loss");
     fit.bootstraps = static_cast<int>(values.Int("bootstraps"));
-    fit.extra = {{"name", values.Has("name") ? values.Text("name")
-                                             : absl::StrCat("fit", reading->fits.size() + 1)},
+    const std::string name =
+        values.Has("name") ? values.Text("name") : absl::StrCat("fit", reading->fits.size() + 1);
+    CheckFitName(name, values.Bool("stages"),
+                 values.Has("name") ? values.Get("name").where : table.where, &taken, reading);
+    fit.extra = {{"name", name},
                  {"where", values.Text("where")},
                  {"full_precision", values.Text("full_precision")},
                  {"non_positive", values.Text("non_positive")},

@@ -239,7 +239,9 @@ void ReadVariants(const Values& values, const Node& table, Grid* grid, Reading* 
         variant.label = Label(*source, varied, part);
         variant.rules = *std::move(of_part);
         variant.part = part;
-        grid->schemes.push_back(AddVariant(std::move(variant), reading));
+        const int index = AddVariant(std::move(variant), reading);
+        reading->variant_options.emplace(index, OptionsOfRules(*rules));
+        grid->schemes.push_back(index);
       }
     }
   }
@@ -285,14 +287,16 @@ void CheckBudget(const Grid& grid, int model, const Node& tokens, Reading* readi
   }
 }
 
-using RunKey = std::tuple<int, int, int64_t, uint64_t, int, double, bool, int64_t, double>;
-RunKey KeyOf(const RunRequest& run) {
+// What a run trains, however it was asked for: budgets that round to the same steps are one, and so
+// are a cooldown and the fraction that it is.
+using RunKey = std::tuple<int, int, int64_t, uint64_t, int64_t, bool, int64_t, double>;
+RunKey KeyOf(const RunRequest& run, const ResolvedRecipe& recipe) {
+  const int64_t steps = recipe.Steps(run);
   return {run.model,
           run.scheme,
-          run.tokens,
+          steps,
           run.seed,
-          static_cast<int>(run.start.kind),
-          run.start.fraction,
+          recipe.QuantizedFrom(run.start, steps),
           run.start.carry_optimizer,
           run.start.extra_tokens,
           run.start.learning_rate.value_or(0)};
@@ -300,7 +304,8 @@ RunKey KeyOf(const RunRequest& run) {
 
 void AddRuns(const Grid& grid, std::set<RunKey>* seen, Reading* reading) {
   const auto add = [&](RunRequest run) {
-    if (seen->insert(KeyOf(run)).second) reading->recipe.runs.push_back(std::move(run));
+    if (seen->insert(KeyOf(run, reading->recipe)).second)
+      reading->recipe.runs.push_back(std::move(run));
   };
   for (const int model : grid.models) {
     for (const Node* tokens : grid.tokens) {
@@ -367,6 +372,7 @@ void ReadGrids(Reading* reading) {
     AddRuns(grid, &seen, reading);
     reading->grids.push_back(std::move(values));
   }
+  SetVariantOptions(reading);
 }
 
 }  // namespace qatlas::recipe

@@ -11,15 +11,15 @@ namespace {
 
 using plugin::Node;
 
-// The element of a list of tables with this `name` or index; nullptr after adding a problem.
-Node* Element(Node* list, const std::string& key, const std::string& where,
+// The element of the list `of` tables ("grid") with this `name` or index; nullptr after adding a
+// problem. One without a name goes by its default, "grid1" for the first.
+Node* Element(Node* list, const std::string& of, const std::string& key, const std::string& where,
               plugin::Problems* problems) {
   std::vector<std::string> names;
-  for (Node& element : list->array) {
-    const Node* name = element.Find("name");
-    if (name == nullptr) continue;
-    if (name->text == key) return &element;
-    names.push_back(name->text);
+  for (size_t i = 0; i < list->array.size(); ++i) {
+    const Node* name = list->array[i].Find("name");
+    names.push_back(name != nullptr ? name->text : absl::StrCat(of, i + 1));
+    if (names.back() == key) return &list->array[i];
   }
   size_t index = 0;
   if (absl::SimpleAtoi(key, &index)) {
@@ -48,14 +48,18 @@ void Apply(const std::string& text, Node* document, plugin::Problems* problems) 
   if (written.empty()) return problems->Add(where, "it has no value after the '='");
   absl::StatusOr<Node> value = plugin::ParseTomlValue(written, where);
   if (!value.ok()) {
-    return problems->Add(where,
-                         absl::StrCat("'", written, "' is no value of TOML; text needs quotes: ",
-                                      text.substr(0, equals), "=\"", written, "\""));
+    const bool quoted = written.find_first_of("[{\"'") == 0;
+    const bool number = written.find_first_not_of("+-0123456789_.eE") == std::string::npos;
+    return problems->Add(
+        where, quoted || number
+                   ? std::string(value.status().message())
+                   : absl::StrCat("'", written, "' is no value of TOML; text needs quotes: ",
+                                  text.substr(0, equals), "=\"", written, "\""));
   }
   Node* node = document;
   for (size_t i = 0; i + 1 < path.size(); ++i) {
     if (node->Is(Node::Type::kArray)) {
-      node = Element(node, path[i], where, problems);
+      node = Element(node, i > 0 ? path[i - 1] : "", path[i], where, problems);
       if (node == nullptr) return;
       continue;
     }
@@ -67,7 +71,10 @@ void Apply(const std::string& text, Node* document, plugin::Problems* problems) 
     node = next != nullptr ? next : &node->Set(path[i], Node::MakeTable(where));
   }
   if (node->Is(Node::Type::kArray)) {
-    if (Node* element = Element(node, path.back(), where, problems)) *element = *std::move(value);
+    const std::string of = path.size() > 1 ? path[path.size() - 2] : "";
+    if (Node* element = Element(node, of, path.back(), where, problems)) {
+      *element = *std::move(value);
+    }
   } else if (node->Is(Node::Type::kTable)) {
     node->Set(path.back(), *std::move(value));
   } else {

@@ -78,6 +78,22 @@ absl::StatusOr<ResolvedRecipe> Load(const std::string& file,
   return Resolve(std::move(root), file, overrides, catalog);
 }
 
+absl::StatusOr<DataSettings> LoadData(const std::string& file,
+                                      const std::vector<std::string>& overrides,
+                                      const plugin::Catalog& catalog) {
+  QATLAS_ASSIGN_OR_RETURN(Node root, plugin::ParseTomlFile(file));
+  plugin::Problems of_overrides;
+  root.where = absl::StrCat(file, ":1:1");
+  ApplyOverrides(overrides, &root, &of_overrides);
+  Reading reading(catalog, root);
+  reading.problems = std::move(of_overrides);
+  reading.recipe.file = file;
+  CheckTop(&reading);
+  ReadData(&reading);
+  QATLAS_RETURN_IF_ERROR(reading.problems.ToStatus());
+  return std::move(reading.recipe.data);
+}
+
 absl::StatusOr<ResolvedRecipe> LoadText(absl::string_view text, const std::string& file,
                                         const std::vector<std::string>& overrides,
                                         const plugin::Catalog& catalog) {

@@ -22,7 +22,12 @@ absl::StatusOr<ResolvedRecipe> Load(const std::string& file,
                                     const std::vector<std::string>& overrides,
                                     const plugin::Catalog& catalog);
 
-// The same for a text; `file` names it in messages.
+// The [data] of a recipe, or of a file that has nothing else: no other section is looked at.
+absl::StatusOr<DataSettings> LoadData(const std::string& file,
+                                      const std::vector<std::string>& overrides,
+                                      const plugin::Catalog& catalog);
+
+// The same as Load for a text; `file` names it in messages.
 absl::StatusOr<ResolvedRecipe> LoadText(absl::string_view text, const std::string& file,
                                         const std::vector<std::string>& overrides,
                                         const plugin::Catalog& catalog);

@@ -59,6 +59,8 @@ struct Reading {
   std::vector<SchemeSource> schemes;
   std::vector<Values> grids;
   std::vector<Values> fits;
+  // By index of a variant, the options of its quantizers that no label tells.
+  std::map<int, std::map<std::string, std::string>> variant_options;
 };
 
 // Checks a name that becomes part of files, paths and labels: letters, digits, '-', '_', '+'.
@@ -84,6 +86,12 @@ void ReadSchemes(Reading* reading);
 std::optional<std::vector<ResolvedRule>> ExpandScheme(const SchemeSource& source,
                                                       const std::vector<VariedOption>& varied,
                                                       Reading* reading);
+
+// variant_options.cc: options of the quantizers in a scheme's rules, but for those that bits, group
+// and granularity tell; values that rules differ in joined by '+'.
+std::map<std::string, std::string> OptionsOfRules(const std::vector<ResolvedRule>& rules);
+// Sets SchemeVariant::options from Reading::variant_options, once all grids are read.
+void SetVariantOptions(Reading* reading);
 
 // qat_start.cc: a grid's `qat`, with its `carry_optimizer`.
 std::vector<QatStart> ReadQatStarts(const Values& values, Reading* reading);

@@ -86,6 +86,22 @@ std::optional<SchemeSource::Rule> ReadRule(const Node& table, Reading* reading) 
   return rule;
 }
 
+std::optional<std::vector<SchemeSource::Rule>> RulesOfComponent(const SchemeSource& source,
+                                                                const OptionTable& options,
+                                                                const std::string& where,
+                                                                Reading* reading);
+
+// Keys of a scheme's table that neither the section nor its component knows.
+size_t UnknownKeys(const SchemeSource& source, const Node& table) {
+  size_t unknown = 0;
+  for (const plugin::Entry& entry : table.table) {
+    const bool known = Section("scheme").Find(entry.key) != nullptr ||
+                       source.component->FindOption(entry.key) != nullptr;
+    if (!known) ++unknown;
+  }
+  return unknown;
+}
+
 void ReadScheme(const plugin::Entry& entry, Reading* reading) {
   Problems& problems = reading->problems;
   const size_t before = problems.size();
@@ -148,6 +164,11 @@ void ReadScheme(const plugin::Entry& entry, Reading* reading) {
     }
   }
   source.good = problems.size() == before;
+  // A scheme with nothing worse than unknown keys still has its values checked, so that they are
+  // said at once; of a good one its grid does it.
+  if (source.component != nullptr && problems.size() - before == UnknownKeys(source, entry.value)) {
+    if (!source.good) RulesOfComponent(source, source.options, source.where, reading);
+  }
   reading->schemes.push_back(std::move(source));
 }
 

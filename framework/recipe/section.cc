@@ -68,6 +68,14 @@ bool InRange(const KeySpec& key, const Node& value, double number, Problems* pro
   return false;
 }
 
+// "; write 1000000" where a whole number was written as one with a point or exponent.
+std::string WholeHint(KeyType type, const Node& value) {
+  constexpr double kExact = 9007199254740992;  // 2^53: beyond, digits are lost
+  const bool whole = type == KeyType::kInt && value.Is(Node::Type::kFloat) &&
+                     value.number == std::floor(value.number) && std::fabs(value.number) <= kExact;
+  return whole ? absl::StrCat("; write ", static_cast<int64_t>(value.number)) : "";
+}
+
 // Checks one value that is no list; floats are brought to kFloat.
 bool ReadScalar(const KeySpec& key, KeyType type, const Node& value, Node* out,
                 Problems* problems) {
@@ -93,7 +101,7 @@ bool ReadScalar(const KeySpec& key, KeyType type, const Node& value, Node* out,
     return false;
   }
   problems->Add(value.where, absl::StrCat("'", key.name, "' must be ", Wanted(key.type), ", not ",
-                                          Shown(value)));
+                                          Shown(value), WholeHint(type, value)));
   return false;
 }
 

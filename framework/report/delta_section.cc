@@ -153,6 +153,7 @@ class Drawing {
                            ", with the 95% band of the first where its fit has one; marks off a "
                            "curve by more than their bars are what the form misses."));
     figure_.layout = Axes(view_.x_title, "δ (nats/token)", view_.x_log, false);
+    if (!view_.x_log) figure_.layout["xaxis"]["rangemode"] = "nonnegative";
     TickAt(levels_, &figure_.layout["xaxis"]);
     if (panels.size() > 1 || !panels[0].empty()) figure_.panels = std::move(panels);
     return std::move(figure_);
@@ -242,6 +243,8 @@ std::vector<Line> MakeLines(const View& view, const std::vector<Point>& points,
     for (const std::string& column : columns) {
       if (column == "model" && std::isfinite(NumberOf(key, "N"))) continue;
       std::string word = Word(key, column);
+      // Beside a line of another FC2 input one without a word would have no name.
+      if (word.empty() && column == decompose::kFc2Bits) word = "FC2 input as all";
       if (!word.empty()) words.push_back(std::move(word));
     }
     return absl::StrJoin(words, ", ");
@@ -326,8 +329,14 @@ Section DeltaSection(const observe::Table& observations,
       }
       if (levels.size() < 2) continue;
       std::vector<std::string> panels;
+      const std::vector<Line> lines = MakeLines(view, shown, &panels);
+      // Shares that each belong to a series of their own compare nothing.
+      if (!view.x_log && std::none_of(lines.begin(), lines.end(),
+                                      [](const Line& line) { return line.points.size() > 1; })) {
+        continue;
+      }
       Drawing drawing(view, observations, laws);
-      for (const Line& line : MakeLines(view, shown, &panels)) drawing.Add(line);
+      for (const Line& line : lines) drawing.Add(line);
       section.figures.push_back(
           drawing.Finish(bits, CountSteps(decomposition.trends, view.x, observe::kPartBoth, bits),
                          std::move(panels)));

@@ -74,6 +74,19 @@ std::string BySign(const decompose::Trends& trends, const std::string& covariate
                       "; without a known training error no step can be told from noise.");
 }
 
+// Whether so many clear steps one way, of so many, would come by chance in more than 5% of studies
+// without any effect: each step then has 2.5% on each side.
+bool ChanceGives(int clear, int steps) {
+  constexpr double kOneSide = .025;
+  double fewer = 0;
+  double term = std::pow(1 - kOneSide, steps);  // exactly 0, then 1, 2, ... of the steps
+  for (int k = 0; k < clear; ++k) {
+    fewer += term;
+    term *= kOneSide / (1 - kOneSide) * (steps - k) / (k + 1);
+  }
+  return 1 - fewer > .05;
+}
+
 std::string Trend(const decompose::Trends& trends, const Published& published) {
   const std::string covariate = published.covariate;
   const StepCount count = CountSteps(trends, covariate, observe::kPartBoth);
@@ -95,6 +108,11 @@ std::string Trend(const decompose::Trends& trends, const Published& published) {
                         ? BySign(trends, covariate)
                         : absl::StrCat("These runs do not show whether ", expected,
                                        ", as published by ", published.source, "."));
+  } else if ((agree == 0 || against == 0) && ChanceGives(agree + against, count.total())) {
+    absl::StrAppend(&text, " The clearest: ", clearest(agree > 0 ? way : other),
+                    ". That few of these steps are clear is what chance alone would give: these "
+                    "runs do not show whether ",
+                    expected, ", as published by ", published.source, ".");
   } else if (against == 0) {
     absl::StrAppend(&text, " The clearest: ", clearest(way), ". This agrees with ",
                     published.source, ", where ", expected, ".");

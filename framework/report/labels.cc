@@ -60,6 +60,7 @@ std::string Word(const Key& key, const std::string& column) {
   const double number = NumberOf(key, column);
   if (std::isfinite(number)) {
     if (column == "qat_fraction") return absl::StrCat("QAT fraction ", ShortNumber(number, 3));
+    if (column == decompose::kFc2Bits) return absl::StrCat("FC2 input A", ShortNumber(number));
     return absl::StrCat(column, " ", ShortCount(number));
   }
   return TextOf(key, column);

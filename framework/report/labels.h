@@ -24,8 +24,8 @@ std::string TextOf(const Key& key, const std::string& column);
 std::string BitsLabel(double weight_bits, double input_bits);
 // "G 32", or "per-channel" where a scale covers the whole reduction; "" where nothing is known.
 std::string GroupLabel(const Key& key);
-// One word for a column's value: "N 265k", "D 1.6M", "lsq". "" for a missing value, and for
-// columns that another word tells: granularity and bits.
+// One word for a column's value: "N 265k", "D 1.6M", "FC2 input A8", "lsq". "" for a missing value,
+// and for columns that another word tells: granularity and bits.
 std::string Word(const Key& key, const std::string& column);
 // The words of all columns but `without`, joined by ", ". The model's name is left out where N is
 // known.

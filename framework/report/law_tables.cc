@@ -4,9 +4,12 @@
 #include <cmath>
 #include <vector>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "framework/fit/categories.h"
 
 namespace qatlas::report {
 namespace {
@@ -30,7 +33,48 @@ const fit::BootstrapInterval* BootstrapOf(const compare::Ranked& ranked, const s
   return nullptr;
 }
 
+// Whether the fit sets no limit to the parameter on one side.
+bool IsOpen(const fit::Estimate& estimate) {
+  return !estimate.fixed &&
+         (estimate.below == fit::End::kOpen || estimate.above == fit::End::kOpen ||
+          !std::isfinite(estimate.interval.low) || !std::isfinite(estimate.interval.high));
+}
+
+// "0.1 to 0.2", "0.1 to ∞"; a dash of nothing.
+std::string IntervalText(double low, double high) {
+  if (std::isnan(low) || std::isnan(high) || (std::isinf(low) && std::isinf(high))) return "–";
+  return absl::StrCat(std::isinf(low) ? "−∞" : ShortNumber(low, 3), " to ",
+                      std::isinf(high) ? "∞" : ShortNumber(high, 3));
+}
+
+// Why an interval is missing or to be read with care.
+std::string NoteOf(const fit::Estimate& estimate, bool identifiable, bool any_open) {
+  if (estimate.fixed) return "held";
+  if (!identifiable && (!any_open || IsOpen(estimate))) return "not identifiable";
+  return estimate.at_bound ? "at its bound" : "";
+}
+
 }  // namespace
+
+std::string ParameterLabel(const fit::FitResult& fit, const std::string& parameter,
+                           const std::string& category, const std::string& name) {
+  if (category.empty()) return name;
+  const LawSpec& spec = fit.problem->form().Spec();
+  for (const LawParameter& law : spec.parameters) {
+    if (law.name != parameter) continue;
+    const std::vector<std::string>& columns = fit::PerColumns(fit.problem->options().per, law);
+    std::vector<std::string> values = absl::StrSplit(category, ", ");
+    if (values.size() != columns.size()) return name;
+    for (size_t i = 0; i < values.size(); ++i) {
+      // A number alone does not say what it counts.
+      double number = 0;
+      if (!absl::SimpleAtod(values[i], &number)) continue;
+      values[i] = absl::StrCat(columns[i], " ", values[i]);
+    }
+    return absl::StrCat(parameter, "[", absl::StrJoin(values, ", "), "]");
+  }
+  return name;
+}
 
 ShownTable RankingTable(const std::string& id, const compare::Comparison& comparison) {
   ShownTable table;
@@ -92,13 +136,15 @@ ShownTable ParameterTable(const std::string& id, const compare::Comparison& comp
   table.title = "Parameters with 95% intervals";
   table.reading =
       "First interval: profile likelihood, or what was asked for in its place; second: percentiles "
-      "of the bootstrap where it was run. A parameter of a form that is not identifiable has no "
-      "interval "
-      "worth the name, and its value is one of many that fit alike.";
+      "of the bootstrap where it was run. Where the runs set a parameter no limit on one side its "
+      "value is one of many that fit alike; where a form has several optima that are as good, so "
+      "are all of its values, and no interval is shown.";
   for (const compare::Ranked& ranked : comparison.ranking) {
     const bool identifiable = ranked.fit.identifiability.identifiable;
-    for (const fit::Estimate& estimate : ranked.fit.estimates) {
-      const bool good = identifiable && !estimate.fixed;
+    const std::vector<fit::Estimate>& estimates = ranked.fit.estimates;
+    const bool any_open = std::any_of(estimates.begin(), estimates.end(), IsOpen);
+    for (const fit::Estimate& estimate : estimates) {
+      const bool good = (identifiable || any_open) && !estimate.fixed;
       const double missing = std::nan("");
       const double low = good ? estimate.interval.low : missing;
       const double high = good ? estimate.interval.high : missing;
@@ -107,14 +153,7 @@ ShownTable ParameterTable(const std::string& id, const compare::Comparison& comp
           good && bootstrap != nullptr ? bootstrap->percentile.low : missing;
       const double bootstrap_high =
           good && bootstrap != nullptr ? bootstrap->percentile.high : missing;
-      const std::string note = estimate.fixed      ? "held"
-                               : !identifiable     ? "not identifiable"
-                               : estimate.at_bound ? "at its bound"
-                                                   : "";
-      const auto brackets = [](double a, double b) {
-        if (!std::isfinite(a) || !std::isfinite(b)) return std::string("–");
-        return absl::StrCat(ShortNumber(a, 3), " to ", ShortNumber(b, 3));
-      };
+      const std::string note = NoteOf(estimate, identifiable, any_open);
       table.data
           .Append({{"form", ranked.name},
                    {"parameter", estimate.name},
@@ -130,10 +169,11 @@ ShownTable ParameterTable(const std::string& id, const compare::Comparison& comp
           .IgnoreError();
       table.shown
           .Append({{"form", ranked.name},
-                   {"parameter", estimate.name},
+                   {"parameter", ParameterLabel(ranked.fit, estimate.parameter, estimate.category,
+                                                estimate.name)},
                    {"value", ShortNumber(estimate.value, 4)},
-                   {"95% interval", brackets(low, high)},
-                   {"95% bootstrap", brackets(bootstrap_low, bootstrap_high)},
+                   {"95% interval", IntervalText(low, high)},
+                   {"95% bootstrap", IntervalText(bootstrap_low, bootstrap_high)},
                    {"note", note},
                    {"meaning", estimate.meaning}})
           .IgnoreError();

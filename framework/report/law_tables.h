@@ -9,6 +9,11 @@
 
 namespace qatlas::report {
 
+// "k[D 131072, G 16]" for a parameter of the form ("k") in a category, whose numbers do not say
+// what they count; `name` ("k[131072, 16]") where it has none.
+std::string ParameterLabel(const fit::FitResult& fit, const std::string& parameter,
+                           const std::string& category, const std::string& name);
+
 ShownTable RankingTable(const std::string& id, const compare::Comparison& comparison);
 ShownTable ParameterTable(const std::string& id, const compare::Comparison& comparison);
 // What papers leave out of their fits, after the survey "(Mis)Fitting" (arXiv 2502.18969): formula,

@@ -11,6 +11,7 @@
 #include "framework/fit/predict.h"
 #include "framework/fit/profile.h"
 #include "framework/report/law_curve.h"
+#include "framework/report/law_tables.h"
 
 namespace qatlas::report {
 namespace {
@@ -56,7 +57,10 @@ Figure ProfileFigure(const std::string& id, const std::string& name, const fit::
     }
     if (x.size() < 3) continue;
     const size_t panel = figure.panels.size();
-    nlohmann::json trace = PointTrace(parameter.name, x, y, {}, 0, true);
+    const std::string label = ParameterLabel(
+        fit, problem.form().Spec().parameters[static_cast<size_t>(parameter.base)].name,
+        parameter.category, parameter.name);
+    nlohmann::json trace = PointTrace(label, x, y, {}, 0, true);
     trace["marker"]["size"] = 4;
     trace["showlegend"] = false;
     InPanel(panel, &trace);
@@ -70,7 +74,7 @@ Figure ProfileFigure(const std::string& id, const std::string& name, const fit::
                           {"hoverinfo", "skip"}};
     InPanel(panel, &cut);
     figure.traces.push_back(std::move(cut));
-    nlohmann::json axis = {{"title", {{"text", PlotText(parameter.name)}}}};
+    nlohmann::json axis = {{"title", {{"text", PlotText(label)}}}};
     if (positive && parameter.log && x.back() > 5 * x.front()) {
       axis["type"] = "log";
       axis["exponentformat"] = "power";
@@ -78,8 +82,8 @@ Figure ProfileFigure(const std::string& id, const std::string& name, const fit::
     figure.layout[absl::StrCat("xaxis", panel + 1)] = std::move(axis);
     const bool open = profile->below == fit::End::kOpen || profile->above == fit::End::kOpen;
     figure.panels.push_back(
-        PlotText(open ? absl::StrCat(parameter.name, " (open)")
-                      : absl::StrCat(parameter.name, " = ",
+        PlotText(open ? absl::StrCat(label, " (open)")
+                      : absl::StrCat(label, " = ",
                                      WithInterval(profile->estimate, profile->interval.low,
                                                   profile->interval.high))));
   }

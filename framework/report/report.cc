@@ -102,6 +102,34 @@ nlohmann::ordered_json PageJson(const Page& page) {
   return {{"title", page.title}, {"summary", page.summary}, {"sections", std::move(sections)}};
 }
 
+namespace fs = std::filesystem;
+
+constexpr char kJsonFile[] = "report.json";
+constexpr char kPageFile[] = "report.html";
+
+std::string DataFile(const std::string& id) { return absl::StrCat("data/", id, ".csv"); }
+
+absl::Status WriteFiles(const Page& page, const fs::path& root) {
+  const auto write_data = [&root](const std::string& id, const observe::Table& data) {
+    return observe::WriteCsv((root / DataFile(id)).string(), data);
+  };
+  for (const Section& section : page.sections) {
+    for (const Figure& figure : section.figures) {
+      if (absl::Status status = write_data(figure.id, figure.data); !status.ok()) return status;
+    }
+    for (const ShownTable& table : section.tables) {
+      if (absl::Status status = write_data(table.id, table.data); !status.ok()) return status;
+    }
+  }
+  const std::string json =
+      PageJson(page).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  if (absl::Status status = observe::WriteFileAtomically((root / kJsonFile).string(), json);
+      !status.ok()) {
+    return status;
+  }
+  return observe::WriteFileAtomically((root / kPageFile).string(), RenderHtml(page));
+}
+
 }  // namespace
 
 Page MakePage(const Inputs& inputs) {
@@ -146,31 +174,35 @@ Page MakePage(const Inputs& inputs) {
   return page;
 }
 
+std::vector<std::string> FilesOf(const Page& page) {
+  std::vector<std::string> files;
+  for (const Section& section : page.sections) {
+    for (const Figure& figure : section.figures) files.push_back(DataFile(figure.id));
+    for (const ShownTable& table : section.tables) files.push_back(DataFile(table.id));
+  }
+  files.emplace_back(kJsonFile);
+  files.emplace_back(kPageFile);  // last, so that whoever finds the page finds everything
+  return files;
+}
+
 absl::Status WriteReport(const Page& page, const std::string& folder) {
-  namespace fs = std::filesystem;
   const fs::path root(folder);
   std::error_code error;
+  const bool fresh = !fs::exists(root, error);
   fs::create_directories(root / "data", error);
+  // Written apart and moved file by file: a full disk leaves the earlier report as it was.
+  const fs::path apart = root / ".partial";
+  if (!error) fs::remove_all(apart, error);
+  if (!error) fs::create_directories(apart / "data", error);
   if (error) return absl::UnavailableError(absl::StrCat(folder, ": ", error.message()));
-  const auto write_data = [&root](const std::string& id, const observe::Table& data) {
-    return observe::WriteCsv((root / "data" / (id + ".csv")).string(), data);
-  };
-  for (const Section& section : page.sections) {
-    for (const Figure& figure : section.figures) {
-      if (absl::Status status = write_data(figure.id, figure.data); !status.ok()) return status;
-    }
-    for (const ShownTable& table : section.tables) {
-      if (absl::Status status = write_data(table.id, table.data); !status.ok()) return status;
-    }
+  absl::Status status = WriteFiles(page, apart);
+  for (const std::string& file : FilesOf(page)) {
+    if (!status.ok()) break;
+    fs::rename(apart / file, root / file, error);
+    if (error) status = absl::UnavailableError(absl::StrCat(folder, ": ", error.message()));
   }
-  const std::string json =
-      PageJson(page).dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-  if (absl::Status status = observe::WriteFileAtomically((root / "report.json").string(), json);
-      !status.ok()) {
-    return status;
-  }
-  // Last, so that whoever finds the page finds everything.
-  return observe::WriteFileAtomically((root / "report.html").string(), RenderHtml(page));
+  fs::remove_all(!status.ok() && fresh ? root : apart, error);
+  return status;
 }
 
 }  // namespace qatlas::report

@@ -37,8 +37,11 @@ struct Inputs {
 
 Page MakePage(const Inputs& inputs);
 
-// Writes <folder>/report.html, report.json (every figure and table with its data) and
-// data/<id>.csv; each file whole or not at all. Makes the folder.
+// Files of a page in its folder: report.html, report.json (every figure and table with its data)
+// and data/<id>.csv.
+std::vector<std::string> FilesOf(const Page& page);
+
+// Writes them, all or, where one cannot be written, none. Makes the folder.
 absl::Status WriteReport(const Page& page, const std::string& folder);
 
 }  // namespace qatlas::report

@@ -26,13 +26,39 @@ bool Has(const observe::Table& sites, const std::string& column,
   return false;
 }
 
-Key KeyOfRow(const observe::Table& table, size_t row) {
+// `told` are further columns, which tell runs apart that the others do not.
+Key KeyOfRow(const observe::Table& table, size_t row, const std::vector<std::string>& told) {
   Key key;
   for (const char* column : {"model", "N", "D", "quantizer", "G", "granularity", "qat_fraction",
                              "weight_bits", "input_bits"}) {
     if (table.Has(column)) key.emplace_back(column, table.At(row, column));
   }
+  if (table.NumberAt(row, decompose::kFc2Bits) != table.NumberAt(row, "input_bits")) {
+    key.emplace_back(decompose::kFc2Bits, table.NumberAt(row, decompose::kFc2Bits));
+  }
+  for (const std::string& column : told) key.emplace_back(column, table.At(row, column));
   return key;
+}
+
+// Of options and scheme those that tell runs of one label and seed apart.
+std::vector<std::string> TellingColumns(const observe::Table& table, bool full_precision) {
+  std::vector<std::string> told;
+  if (full_precision) return told;
+  for (const char* column : {"options", "scheme"}) {
+    if (table.FindTexts(column) == nullptr) continue;
+    std::map<std::string, std::string> value_of;  // by label and seed
+    for (size_t row = 0; row < table.rows(); ++row) {
+      const absl::string_view part = table.TextAt(row, "part");
+      if (IsFullPrecision(table, row) || (!part.empty() && part != observe::kPartBoth)) continue;
+      const std::string key =
+          absl::StrCat(CellLabel(KeyOfRow(table, row, told)), "\n", table.NumberAt(row, "seed"));
+      const std::string value(table.TextAt(row, column));
+      if (value_of.emplace(key, value).first->second == value) continue;
+      told.emplace_back(column);
+      break;
+    }
+  }
+  return told;
 }
 
 // Groups of runs of one part, with their labels. Full precision has neither bits nor groups.
@@ -45,16 +71,18 @@ std::vector<RunGroup> GroupsOf(const observe::Table& table, bool full_precision)
   }
   std::vector<std::string> unsaid;
   if (quantizers.size() < 2) unsaid.emplace_back("quantizer");
+  const std::vector<std::string> told = TellingColumns(table, full_precision);
   for (size_t row = 0; row < table.rows(); ++row) {
     const std::string run(table.TextAt(row, "run"));
     const bool plain = IsFullPrecision(table, row);
     const absl::string_view part = table.TextAt(row, "part");
     if (run.empty() || plain != full_precision) continue;
     if (!plain && !part.empty() && part != observe::kPartBoth) continue;
-    Key key = KeyOfRow(table, row);
-    const std::string label = plain ? CellLabel(key, {"G", "granularity", "weight_bits",
-                                                      "input_bits", "qat_fraction", "quantizer"})
-                                    : CellLabel(key, unsaid);
+    const Key key = KeyOfRow(table, row, told);
+    const std::string label =
+        plain ? CellLabel(key, {"G", "granularity", "weight_bits", "input_bits",
+                                decompose::kFc2Bits, "qat_fraction", "quantizer"})
+              : CellLabel(key, unsaid);
     auto found = std::find_if(groups.begin(), groups.end(),
                               [&](const RunGroup& group) { return group.label == label; });
     if (found == groups.end()) {

@@ -211,6 +211,7 @@ absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store&
     number("input_bits", OrMissing(scheme.input_bits));
     number("fc2_input_bits", scheme.fc2_input_bits.has_value() ? *scheme.fc2_input_bits
                                                                : OrMissing(scheme.input_bits));
+    if (!scheme.options.empty()) row.push_back({"options", scheme.options});
     if (quantized) {
       number("G", GroupOf(scheme, description));
       // One division, so that a fifth is written as .2.

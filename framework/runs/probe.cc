@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "framework/observe/problems.h"
 #include "framework/plugin/nearest.h"
 #include "qatlas/check.h"
@@ -59,10 +58,10 @@ absl::Status CheckGroups(const recipe::ResolvedRecipe& recipe, const LegContext&
   observe::Problems problems;
   for (const auto& [name, settings] : recipe.training.groups) {
     if (all.count(name) != 0) continue;
-    problems.Add(absl::StrCat(
-        recipe.file.empty() ? recipe.name : recipe.file, ": [training.groups.", name,
-        "]: no scheme of a run has an optimizer ", "group '", name, "'",
-        plugin::NearestHint(name, names), "; there are: ", absl::StrJoin(names, ", ")));
+    problems.Add(absl::StrCat(recipe.file.empty() ? recipe.name : recipe.file,
+                              ": [training.groups.", name,
+                              "]: no scheme of a run has an optimizer ", "group '", name, "'",
+                              plugin::NearestHint(name, names)));
   }
   return problems.ToStatus();
 }

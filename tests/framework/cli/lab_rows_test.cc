@@ -102,6 +102,32 @@ TEST(ChooseRowsTest, Refusals) {
       HasSubstr("2 rows are of another kind"));
 }
 
+// A run that diverged is no run that was not measured.
+TEST(ChooseRowsTest, WrittenNanAndInfinityAreRefusedUnlessLeftOut) {
+  const std::string head = "model,N,D,loss\n";
+  for (const char* wild : {"nan", "NaN", "inf", "-inf"}) {
+    std::vector<std::string> notes;
+    const observe::Table table = Read(head + "a,1,1,3.1\na,1,2," + wild + "\na,1,3,\na,1,4,3\n");
+    const auto refused = ChooseRows(table, "loss", "", &notes);
+    EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument) << wild;
+    EXPECT_THAT(std::string(refused.status().message()),
+                ::testing::AllOf(HasSubstr("1 row has a loss that is NaN or infinite: f:3"),
+                                 HasSubstr("--map 'where=abs(loss) < 1e9'")));
+    // The way out that it names; an empty field stays missing.
+    const auto chosen = ChooseRows(table, "loss", "abs(loss) < 1e9", &notes);
+    ASSERT_TRUE(chosen.ok()) << chosen.status();
+    EXPECT_EQ(chosen->rows(), 2u);
+    // Rows of another kind are not looked at.
+    EXPECT_TRUE(
+        ChooseRows(Read("scheme,loss\nfp,3\nwa," + std::string(wild) + "\n"), "loss", "", &notes)
+            .ok());
+  }
+  std::vector<std::string> notes;
+  const auto missing = ChooseRows(Read(head + "a,1,1,3\na,1,3,\na,1,4,NA\n"), "loss", "", &notes);
+  ASSERT_TRUE(missing.ok()) << missing.status();
+  EXPECT_THAT(notes, ElementsAre(HasSubstr("2 rows without a finite loss were left out")));
+}
+
 TEST(GroupColumnsTest, NeedEverySeed) {
   EXPECT_THAT(GroupColumns(Read("model,N,seed\ns,1,0\ns,1,1\n")), ElementsAre("model", "seed"));
   EXPECT_THAT(GroupColumns(Read("N,seed\n1,0\n1,1\n")), ElementsAre("N", "seed"));

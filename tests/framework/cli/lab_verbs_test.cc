@@ -235,7 +235,7 @@ TEST_F(LabVerbs, RecipesSayTheSame) {
   EXPECT_EQ(FirstFit(json[1])["search"]["searched"], 4500);
   const Output report = Qatlas("report " + recipe + " -o " + File("page"));
   ASSERT_EQ(report.code, 0) << report.text;
-  EXPECT_TRUE(std::filesystem::exists(File("page/stages-delta.json")));
+  EXPECT_TRUE(std::filesystem::exists(File("page/fits/stages-delta.json")));
   EXPECT_TRUE(std::filesystem::exists(File("page/report/report.html")));
 }
 

@@ -34,6 +34,26 @@ TEST(Subcommands, WhatIsMissingIsListed) {
   EXPECT_THAT(Qatlas("plugin new law").text, HasSubstr("NAME is required"));
 }
 
+// Every error of the command line says "error:" and which subcommand it is about.
+TEST(Subcommands, OptionsThatAreUnknownAreNamedWithTheNearest) {
+  for (const auto& [words, said] :
+       {std::pair{"report", "error: qatlas report: SOURCE is required"},
+        std::pair{"report x.csv --outptu y",
+                  "error: qatlas report: no option '--outptu'; nearest valid name: '--output'"},
+        std::pair{"fit x.csv --bootstraps=x", "error: qatlas fit: "}}) {
+    const Output output = Qatlas(words);
+    EXPECT_EQ(output.code, 2) << output.text;
+    EXPECT_THAT(output.text, HasSubstr(said));
+  }
+}
+
+TEST(Help, SaysWhatIsTrue) {
+  EXPECT_THAT(Qatlas("fit --help").text, ::testing::Not(HasSubstr("{false}")));
+  EXPECT_THAT(Qatlas("report --help").text, HasSubstr("in the current folder"));
+  // A description ends where its sentence does, not where its line does.
+  EXPECT_THAT(Qatlas("recipe ls").text, HasSubstr("one scale an output channel, 4 and 3 bits."));
+}
+
 TEST(PluginNew, ANameThatAnInstalledPluginHasIsTaken) {
   for (const auto& [words, said] :
        {std::pair{"law chinchilla", "the name 'chinchilla' is taken by a law of "},

@@ -207,6 +207,72 @@ TEST(DecomposeTest, BadRowsAreReportedTogether) {
               HasSubstr("no quantized row has a delta"));
 }
 
+constexpr char kSchemes[] =
+    "model,N,D,scheme,options,part,weight_bits,input_bits,fc2_input_bits,seed,loss,delta\n";
+
+// Two schemes of one grid that differ in FC2's input alone, with parts of the first.
+TEST(DecomposeTest, Fc2InputBitsMakeCells) {
+  const auto split =
+      Decompose(Read(std::string(kSchemes) + "s,1,9,w4a4,,both,4,4,4,1,3.1,.06\n"
+                                             "s,1,9,fc2,,both,4,4,8,1,3.05,.05\n"
+                                             "s,1,9,w4a4,,weights,4,,,1,3.02,.02\n"
+                                             "s,1,9,w4a4,,inputs,,4,4,1,3.04,.04\n"
+                                             "s,1,9,w4a4,,fc2-8bit,4,4,8,1,3.045,.045\n"
+                                             "s,1,9,w4a4,,only:qkv,4,4,4,1,3.01,.01\n"
+                                             "s,1,9,w4a4,,only:fc2,4,4,4,1,3.03,.03\n"));
+  ASSERT_TRUE(split.ok()) << split.status();
+  EXPECT_EQ(split->parts.cell_columns.back(), "fc2_input_bits");
+  ASSERT_EQ(split->cells.size(), 2u);
+  const Cell &uniform = split->cells[0], &mixed = split->cells[1];
+  EXPECT_NEAR(uniform.additivity->value, 1, 1e-12);
+  EXPECT_NEAR(uniform.fc2_relief->value, .25, 1e-12);
+  EXPECT_EQ(uniform.roles.size(), 2u);
+  EXPECT_EQ(mixed.both->value, .05);
+  EXPECT_EQ(std::get<double>(mixed.key.back().second), 8);
+  // What does not depend on FC2's input is the same run for both.
+  EXPECT_EQ(mixed.weights->value, .02);
+  ASSERT_EQ(mixed.roles.size(), 1u);
+  EXPECT_EQ(mixed.roles[0].role, "qkv");
+  EXPECT_FALSE(mixed.inputs.has_value());
+}
+
+TEST(DecomposeTest, SchemeAndOptionsTellCellsApartWhereRowsCollide) {
+  const auto split = Decompose(Read(std::string(kSchemes) + "s,1,9,a,clip=x,both,4,4,4,1,3.1,.06\n"
+                                                            "s,1,9,a,clip=y,both,4,4,4,1,3.1,.07\n"
+                                                            "s,1,9,a,clip=y,inputs,,4,4,1,3.1,.03\n"
+                                                            "s,1,9,b,,both,4,4,4,1,3.1,.05\n"
+                                                            "s,1,9,w,,weights,4,,,1,3.1,.02\n"));
+  ASSERT_TRUE(split.ok()) << split.status();
+  ASSERT_EQ(split->cells.size(), 3u);
+  for (const Cell& cell : split->cells) EXPECT_EQ(cell.weights->value, .02);
+  EXPECT_FALSE(split->cells[0].inputs.has_value());
+  EXPECT_EQ(split->cells[1].inputs->value, .03);
+  EXPECT_EQ(split->cells[2].both->value, .05);
+  // Where nothing collides a table with the column has the cells of one without it.
+  const auto plain = Decompose(Read(std::string(kSchemes) + "s,1,9,a,,both,4,4,4,1,3.1,.06\n"
+                                                            "s,1,9,w,,weights,4,,,1,3.1,.02\n"));
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  EXPECT_THAT(plain->parts.cell_columns, ElementsAre("model", "N", "D"));
+}
+
+TEST(DecomposeTest, CollidingCellsAloneAreLeftOutAndRepeatedRunsCountOnce) {
+  const auto split = Decompose(Read(std::string(kSchemes) + "s,1,9,a,,both,4,4,4,1,3.1,.06\n"
+                                                            "s,1,9,a,,both,4,4,4,1,3.2,.07\n"
+                                                            "s,1,9,a,,weights,4,,,1,3.1,.02\n"
+                                                            "s,1,9,a,,wieghts,4,,,1,3.1,.02\n"
+                                                            "s,1,8,a,,both,4,4,4,1,3.1,.05\n"
+                                                            "s,1,8,b,,both,4,4,4,1,3.1,.05\n"));
+  ASSERT_TRUE(split.ok()) << split.status();
+  ASSERT_EQ(split->parts.deltas.size(), 2u);
+  EXPECT_EQ(split->parts.deltas[0].part, "weights");
+  EXPECT_EQ(split->parts.deltas[1].seeds.size(), 1u);
+  EXPECT_THAT(split->notes,
+              ::testing::Contains(AllOf(
+                  HasSubstr("3 rows were left out"), HasSubstr("f:2 and f:3: two rows of one"),
+                  HasSubstr("--map scheme=COLUMN"), HasSubstr("first of 2 such problems"))));
+  EXPECT_THAT(split->notes, ::testing::Contains(HasSubstr("1 row is the same run as another")));
+}
+
 TEST(DecomposeTest, TotalErrorsCoverTheTruth) {
   // 200 studies of 6 cells with 3 seeds: truth within 2 pooled errors about 95% of the time.
   std::mt19937 random(11);

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "framework/observe/atomic_file.h"
+#include "framework/observe/names.h"
 #include "framework/observe/schema.h"
 
 namespace qatlas::observe {
@@ -213,6 +214,31 @@ TEST(JsonLinesTest, ReportsAllProblems) {
   EXPECT_THAT(message, HasSubstr("m:3: column 'loss' holds numbers, but here is 'x'"));
   EXPECT_THAT(message, HasSubstr("m:4: 'a' is an array"));
   EXPECT_THAT(message, HasSubstr("m:6: column 'b' holds numbers, but here is 't'"));
+}
+
+// Where the comma is the decimal point, spreadsheets part columns by semicolons.
+TEST(ReadTableTest, HeadersWithoutCommasMayHaveSemicolonsOrTabs) {
+  const std::string path = ::testing::TempDir() + "/semicolons.csv";
+  const auto read = [&](const std::string& text) {
+    EXPECT_TRUE(WriteFileAtomically(path, text).ok());
+    return ReadTable(path);
+  };
+  for (const char* text : {"N;loss\n1e6;3.5\n", "N\tloss\n1e6\t3.5\n", "N,loss\n1e6,3.5\n"}) {
+    const auto table = read(text);
+    ASSERT_TRUE(table.ok()) << table.status();
+    EXPECT_EQ(table->NumberAt(0, "loss"), 3.5) << text;
+  }
+  EXPECT_THAT(std::string(read("N;loss\n1e6;3,5\n").status().message()),
+              HasSubstr("write a point in place of the decimal comma"));
+  // One column whose name was quoted.
+  EXPECT_EQ(read("\"a;b\"\n1\n")->names().size(), 1u);
+}
+
+TEST(NamesTest, OneLetterIsNotNearAnother) {
+  const std::vector<std::string> names = {"N", "loss"};
+  EXPECT_EQ(Suggest("D", names), "; there are 'N', 'loss'");
+  EXPECT_EQ(Suggest("n", names), "; did you mean 'N'?");
+  EXPECT_EQ(Suggest("los", names), "; did you mean 'loss'?");
 }
 
 }  // namespace

@@ -78,5 +78,47 @@ TEST(RecipeFits, PointAtWhatIsWrong) {
               ::testing::Contains(HasSubstr("r.toml:25:18: formula: character 13")));
 }
 
+// A fit's name is a file's.
+TEST(RecipeFits, NamesAreCheckedAndDifferent) {
+  EXPECT_THAT(WrongFit("name = '../up'\nlaws = ['chinchilla + qat-unified']\ntarget = 'loss'\n"),
+              ElementsAre("r.toml:24:8: the name of a fit '../up' must consist of letters, digits, "
+                          "'-', '_' and '+'"));
+  const std::string law = "laws = ['qat-unified']\n";
+  EXPECT_THAT(WrongFit("name = 'a b'\n" + law), ElementsAre(HasSubstr("r.toml:24:8: the name")));
+  EXPECT_THAT(WrongFit("name = 'x'\n" + law + "[[fit]]\nname = 'x'\n" + law),
+              ElementsAre("r.toml:27:8: two fits have the name 'x'"));
+  // The second's default name.
+  EXPECT_THAT(WrongFit("name = 'fit2'\n" + law + "[[fit]]\n" + law),
+              ElementsAre(HasSubstr("two fits have the name 'fit2'")));
+  // One in stages has a comparison of each.
+  EXPECT_THAT(WrongFit("name = 'x-base'\n" + law +
+                       "[[fit]]\nname = 'x'\nstages = true\ntarget = 'loss'\n"
+                       "laws = ['chinchilla + qat-unified']\n"),
+              ElementsAre(HasSubstr("the stages of fit 'x' go by the name 'x-base', which another "
+                                    "fit has")));
+}
+
+TEST(RecipeFits, OverridesFindWhatHasNoName) {
+  const std::string text = std::string(kHead) + kGrid + "[[fit]]\nlaws = ['qat-unified']\n";
+  const auto recipe = Read(text, {"grid.grid1.seeds=[1, 2]", "fit.fit1.bootstraps=7"});
+  ASSERT_TRUE(recipe.ok()) << recipe.status();
+  EXPECT_EQ(recipe->runs.size(), 2u);
+  EXPECT_EQ(recipe->fits[0].bootstraps, 7);
+  EXPECT_THAT(Wrong(text, {"grid.grid2.seeds=[1]"}),
+              ElementsAre(HasSubstr("has the name 'grid2'; nearest valid name: 'grid1'")));
+}
+
+TEST(RecipeNumbers, OutOfRangeAndOfAnotherKindSayWhatToWrite) {
+  const std::string text = std::string(kHead) + kGrid;
+  const std::vector<std::string> large = Wrong(text, {"grid.0.tokens=[99999999999999999999]"});
+  ASSERT_EQ(large.size(), 1u);
+  EXPECT_THAT(large[0], ::testing::Not(HasSubstr("text needs quotes")));
+  EXPECT_THAT(large[0], HasSubstr("'[99999999999999999999]' is no value of TOML: "));
+  EXPECT_THAT(Wrong(text, {"grid.0.tokens=[1e6]"}),
+              ElementsAre(HasSubstr("must be a list of whole numbers, not 1e+06; write 1000000")));
+  EXPECT_THAT(Wrong(text, {"recipe.name=plain"}),
+              ElementsAre(HasSubstr("text needs quotes: recipe.name=\"plain\"")));
+}
+
 }  // namespace
 }  // namespace qatlas::recipe

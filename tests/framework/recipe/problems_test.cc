@@ -5,6 +5,7 @@ namespace qatlas::recipe {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -193,6 +194,43 @@ TEST(RecipeProblems, OfVariedOptions) {
                              "schemes = ['r']\noptions = { group = [8] }\n[scheme.r]\n"
                              "rules = [{ sites = '*', use = 'int', granularity = 'tensor' }]\n"),
               ElementsAre(HasSubstr("'group' has no effect, since 'granularity' is 'tensor'")));
+}
+
+// An unknown key hides no wrong value beside it.
+TEST(RecipeProblems, ValuesOfASchemeAreCheckedBesideItsUnknownKeys) {
+  EXPECT_THAT(WrongAfterHead("[scheme.w]\nuse = 'uniform'\nbits = 9\ngrp = 16\n" +
+                             std::string(kOneGrid) + "schemes = ['w']\n"),
+              AllOf(Contains(AllOf(HasSubstr("'grp'"), HasSubstr("'group'"))),
+                    Contains(HasSubstr("'bits' is 9; it must be from 2 to 8"))));
+  // With nothing else wrong the key is all that is said.
+  EXPECT_THAT(WrongAfterHead("[scheme.w]\nuse = 'uniform'\nbits = 4\ngrp = 16\n" +
+                             std::string(kOneGrid) + "schemes = ['w']\n"),
+              ElementsAre(HasSubstr("'grp'")));
+}
+
+// What tells variants of a scheme apart that bits, group and granularity do not.
+TEST(RecipeVariants, OptionsThatDifferAreNamed) {
+  const auto recipe =
+      Read(std::string(kHead) + "[scheme.w]\nuse = 'uniform'\nbits = 4\ngroup = 8\n" + kOneGrid +
+           "schemes = ['w']\noptions = { group = [8, 16], clip = ['absmax', 'learned'] }\n" +
+           "[[grid]]\nmodels = ['a']\ntokens = [1024]\nschemes = ['w']\nparts = ['weights']\n");
+  ASSERT_TRUE(recipe.ok()) << recipe.status();
+  std::vector<std::string> options;
+  for (const SchemeVariant& variant : recipe->schemes) options.push_back(variant.options);
+  EXPECT_THAT(options, ElementsAre("", "clip=absmax", "clip=learned", "clip=absmax", "clip=learned",
+                                   "clip=absmax"));
+}
+
+TEST(RecipeVariants, OneRunUnderTwoNamesIsAskedForOnce) {
+  const auto recipe =
+      Read(std::string(kHead) + "[scheme.w]\nuse = 'uniform'\nbits = 4\ngroup = 8\n" +
+           "[[grid]]\nmodels = ['a']\ntokens = [1024, 1030]\nschemes = ['w']\n"
+           "qat = 'cooldown'\n"
+           "[[grid]]\nmodels = ['a']\ntokens = [1024]\nschemes = ['w']\n"
+           "qat = [{ fraction = 0.25 }, { fraction = 0.5 }]\n");
+  ASSERT_TRUE(recipe.ok()) << recipe.status();
+  // Full precision, the cooldown of a quarter, and the half.
+  EXPECT_EQ(recipe->runs.size(), 3u);
 }
 
 TEST(RecipeProblems, OfBudgetsAndStarts) {

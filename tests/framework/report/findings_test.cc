@@ -66,6 +66,20 @@ TEST(FindingsTest, ClaimsNothingWithinTheNoise) {
                     HasSubstr("do not show whether δ falls with N"), Not(HasSubstr("agrees"))));
 }
 
+// One clear step of eight comes by chance in a fifth of the studies without any effect.
+TEST(FindingsTest, OneClearStepOfManyIsNoAgreement) {
+  std::string rows;
+  for (int budget = 1; budget <= 9; ++budget) {
+    rows += Pair("s", "1e6," + std::to_string(budget) + "e6,32", "both", budget < 9 ? .03 : .06);
+  }
+  const Section section = FindingsSection(Split(rows));
+  EXPECT_THAT(section.findings,
+              Contains(AllOf(HasSubstr("rises in 1, is not clear of noise in 7 of 8 steps"),
+                             HasSubstr("is what chance alone would give"),
+                             HasSubstr("do not show whether δ rises with D"),
+                             Not(HasSubstr("agrees with")))));
+}
+
 TEST(FindingsTest, ContraryStepsAreNamed) {
   const Section section = FindingsSection(Split(Pair("s", "1e6,1e6,32", "both", .06) +
                                                 Pair("s", "1e6,2e6,32", "both", .03) +

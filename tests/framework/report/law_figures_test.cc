@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 
+#include "framework/report/law_tables.h"
 #include "tests/framework/report/study.h"
 
 namespace qatlas::report {
@@ -149,6 +152,44 @@ TEST_F(LawFiguresTest, OtherWaysToFitAreListed) {
   EXPECT_EQ(table->data.rows(),
             Compared().robustness.losses.size() + Compared().robustness.sizes.size());
   EXPECT_NE(FindTable("laws-delta-nested") != nullptr, Compared().nested.empty());
+}
+
+// One parameter without a limit does not take the others' intervals from them.
+TEST_F(LawFiguresTest, IntervalsAreBlankOnlyWhereTheyAreOpen) {
+  compare::Comparison comparison = Compared();
+  fit::FitResult& fit = comparison.ranking[0].fit;
+  ASSERT_GE(fit.estimates.size(), 2u);
+  fit.identifiability.identifiable = false;
+  fit.estimates[0].above = fit::End::kOpen;
+  fit.estimates[0].interval.high = std::numeric_limits<double>::infinity();
+  const ShownTable table = ParameterTable("t", comparison);
+  EXPECT_EQ(table.shown.TextAt(0, "note"), "not identifiable");
+  EXPECT_THAT(std::string(table.shown.TextAt(0, "95% interval")), HasSubstr(" to ∞"));
+  EXPECT_EQ(table.shown.TextAt(1, "note"), "");
+  EXPECT_EQ(table.data.NumberAt(1, "low"), fit.estimates[1].interval.low);
+  EXPECT_THAT(std::string(table.shown.TextAt(1, "95% interval")), Not(HasSubstr("∞")));
+  // Where another optimum is as good no interval is worth the name.
+  fit.estimates[0].above = fit::End::kClosed;
+  fit.estimates[0].interval.high = 1;
+  const ShownTable blank = ParameterTable("t", comparison);
+  EXPECT_TRUE(std::isnan(blank.data.NumberAt(1, "low")));
+  EXPECT_EQ(blank.shown.TextAt(1, "note"), "not identifiable");
+}
+
+TEST_F(LawFiguresTest, NumbersOfACategorySayWhatTheyCount) {
+  const fit::FitResult& fitted = Compared().ranking[0].fit;
+  const std::string parameter = fitted.estimates[0].parameter;
+  fit::ProblemOptions options;
+  options.per = {{parameter, {"D", "G"}}};
+  const auto problem = fit::Problem::Create(fitted.problem->shared_form(), "law",
+                                            study_->inputs.observations, options);
+  ASSERT_TRUE(problem.ok()) << problem.status();
+  fit::FitResult result;
+  result.problem = std::make_shared<const fit::Problem>(*problem);
+  EXPECT_EQ(ParameterLabel(result, parameter, "131072, 16", "name"),
+            parameter + "[D 131072, G 16]");
+  EXPECT_EQ(ParameterLabel(result, parameter, "W4A4, 16", "name"), parameter + "[W4A4, G 16]");
+  EXPECT_EQ(ParameterLabel(result, parameter, "", "name"), "name");
 }
 
 }  // namespace
