@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -40,6 +42,18 @@ std::string SegmentTitle(const runs::Plan& plan, int segment) {
   const std::string& name = plan.runs[static_cast<size_t>(planned.runs.front())].name;
   if (planned.runs.size() == 1) return name;
   return absl::StrCat(name, " (shared by ", planned.runs.size(), ")");
+}
+
+// The runs that a segment serves, by name; long lists are cut.
+std::vector<std::string> RunsThrough(const runs::Plan& plan, int segment) {
+  constexpr size_t kShown = 8;
+  std::vector<std::string> names;
+  const std::vector<int>& runs = plan.segments[static_cast<size_t>(segment)].runs;
+  for (size_t i = 0; i < runs.size() && i < kShown; ++i) {
+    names.push_back(plan.runs[static_cast<size_t>(runs[i])].name);
+  }
+  if (runs.size() > kShown) names.push_back(absl::StrCat(runs.size() - kShown, " more runs"));
+  return names;
 }
 
 }  // namespace
@@ -127,7 +141,7 @@ void ProgressView::On(const runs::Event& event, const runs::Plan& plan) {
   using Kind = runs::Event::Kind;
   switch (event.kind) {
     case Kind::kData:
-      Redraw(absl::StrCat("data: ", event.message));
+      OnData({event.message, event.done, event.total});
       break;
     case Kind::kBegin:
       Line(absl::StrCat("training ", event.segments_total, " segments, ",
@@ -148,19 +162,21 @@ void ProgressView::On(const runs::Event& event, const runs::Plan& plan) {
       break;
     case Kind::kFailed:
       running_.erase(event.segment);
-      Line(absl::StrCat("failed: ", SegmentTitle(plan, event.segment), ": ", event.message));
+      for (const std::string& run : RunsThrough(plan, event.segment)) {
+        Line(absl::StrCat("failed: ", run, ": ", event.message));
+      }
       break;
     case Kind::kBlocked:
-      Line(absl::StrCat("left out: ", SegmentTitle(plan, event.segment), ": ", event.message));
-      break;
+      break;  // its runs pass through the segment that failed, which told them
     case Kind::kStopping:
-      Line("stopping: workers write their checkpoints (press again to kill them)");
+      Line(absl::StrCat("stopping: ", event.message));
       break;
     case Kind::kStopped:
       running_.erase(event.segment);
       break;
   }
-  if (event.kind != Kind::kData && event.kind != Kind::kBegin) Redraw(Status(event));
+  const bool ahead = event.kind == Kind::kData || event.kind == Kind::kBegin;
+  if (!ahead && event.segments_total > 0) Redraw(Status(event));
 }
 
 }  // namespace qatlas::cli

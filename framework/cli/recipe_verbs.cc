@@ -14,6 +14,10 @@
 #include "framework/cli/session.h"
 #include "framework/observe/atomic_file.h"
 #include "framework/recipe/json_schema.h"
+#ifdef QATLAS_HAS_TRAINING
+#include "framework/runs/describe.h"
+#include "framework/runs/plan.h"
+#endif
 
 namespace qatlas::cli {
 namespace {
@@ -67,6 +71,27 @@ int Show(Session& session, const RecipeArguments& arguments) {
   return kDone;
 }
 
+#ifdef QATLAS_HAS_TRAINING
+// What only the worker can tell: which sites the models have, and whether groups divide them. The
+// data is not looked at, and nothing is written.
+int CheckWithWorker(const Session& session, const recipe::ResolvedRecipe& recipe) {
+  if (auto worker = runs::FindWorker(""); !worker.ok()) {
+    std::fprintf(stderr, "note: the sites of its schemes are not checked: %s\n",
+                 std::string(worker.status().message()).c_str());
+    return kDone;
+  }
+  runs::PlanOptions options;
+  options.plugin_path = session.plugin_path;
+  options.data = runs::DataFacts();
+  const auto plan = runs::MakePlan(recipe, runs::Store("store"), options);
+  if (plan.ok()) return kDone;
+  return session.Fail(absl::IsFailedPrecondition(plan.status()) ? kPluginFailure : kBadInput,
+                      plan.status());
+}
+#else
+int CheckWithWorker(const Session&, const recipe::ResolvedRecipe&) { return kDone; }
+#endif
+
 int Validate(Session& session, const RecipeArguments& arguments) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.name, arguments.overrides, &code, RecipeUse::kAny);
@@ -81,6 +106,7 @@ int Validate(Session& session, const RecipeArguments& arguments) {
                 recipe->fits.size(), files, files == 1 ? "file" : "files");
     return kDone;
   }
+  if (const int checked = CheckWithWorker(session, *recipe); checked != kDone) return checked;
   const size_t baselines = static_cast<size_t>(
       std::count_if(recipe->runs.begin(), recipe->runs.end(),
                     [](const recipe::RunRequest& run) { return run.scheme == 0; }));

@@ -5,12 +5,26 @@
 #include <fstream>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "framework/recipe/reader.h"
 
 namespace qatlas::cli {
 
 namespace fs = std::filesystem;
+namespace {
+
+// A component that is missing because its library is broken is no mistake of the recipe.
+absl::Status BrokenPlugin(const plugin::Catalog& catalog, const absl::Status& status) {
+  for (const plugin::PassedOver& passed : catalog.passed_over()) {
+    if (passed.broken && absl::StrContains(status.message(), passed.path)) {
+      return absl::FailedPreconditionError(absl::StrCat(passed.path, ": ", passed.reason));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 std::vector<fs::path> InstalledRecipes() {
   std::vector<fs::path> files;
@@ -70,6 +84,10 @@ absl::StatusOr<recipe::ResolvedRecipe> LoadRecipe(Session& session, const std::s
     return catalog.status();
   }
   auto recipe = recipe::Load(file->string(), overrides, **catalog);
+  if (absl::Status broken = BrokenPlugin(**catalog, recipe.status()); !broken.ok()) {
+    *code = kPluginFailure;
+    return broken;
+  }
   if (recipe.ok() && recipe->observations && use == RecipeUse::kTraining) {
     return absl::InvalidArgumentError(
         absl::StrCat(file->string(),

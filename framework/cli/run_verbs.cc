@@ -1,6 +1,7 @@
 // qatlas run | status.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -10,12 +11,14 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "framework/cli/analysis.h"
 #include "framework/cli/progress.h"
 #include "framework/cli/recipes.h"
 #include "framework/cli/session.h"
 #include "framework/cli/study.h"
 #include "framework/runs/execute.h"
+#include "framework/runs/observations.h"
 #include "framework/runs/plan.h"
 #include "framework/runs/source.h"
 #include "framework/runs/status.h"
@@ -33,6 +36,7 @@ struct RunArguments {
   bool dry_run = false;
   bool retry_failed = false;
   bool no_report = false;
+  std::vector<std::string> restore;
 };
 
 // A bad recipe is told apart from a failing disk.
@@ -57,6 +61,7 @@ runs::PlanOptions OptionsOfPlan(const Session& session, const RunArguments& argu
   options.device = arguments.device;
   options.plugin_path = session.plugin_path;
   options.retry_failed = arguments.retry_failed;
+  options.restore = arguments.restore;
   options.describe_options.keep = keep;
   return options;
 }
@@ -87,6 +92,24 @@ int DryRun(Session& session, const RunArguments& arguments, const recipe::Resolv
   return kDone;
 }
 
+// Finished runs that no fit should be about: a person must look at them.
+absl::Status NoteWithoutLearning(const runs::Plan& plan, const runs::Store& store,
+                                 nlohmann::json* answer) {
+  const auto names = runs::RunsWithoutLearning(plan, store);
+  if (!names.ok()) return names.status();
+  (*answer)["without_learning"] = *names;
+  if (names->empty()) return absl::OkStatus();
+  constexpr size_t kShown = 8;
+  const auto shown = names->begin() + static_cast<int64_t>(std::min(names->size(), kShown));
+  std::fprintf(stderr,
+               "note: %zu of the finished runs end no better than the frequencies of single tokens "
+               "(%.3f nats); is their learning rate right? %s%s\n",
+               names->size(), plan.data.info->unigram_entropy,
+               absl::StrJoin(names->begin(), shown, ", ").c_str(),
+               names->size() > kShown ? ", ..." : "");
+  return absl::OkStatus();
+}
+
 int Run(Session& session, const RunArguments& arguments) {
   int jobs = 0;
   if (arguments.jobs != "auto" && (!absl::SimpleAtoi(arguments.jobs, &jobs) || jobs < 1)) {
@@ -105,6 +128,9 @@ int Run(Session& session, const RunArguments& arguments) {
   // The plan is checked (components, sites, memory, disk) before minutes go into tokens.
   auto plan = runs::MakePlan(*recipe, store, OptionsOfPlan(session, arguments, true));
   if (!plan.ok()) return session.Fail(CodeOfPlan(plan.status()), plan.status());
+  for (const std::string& sentence : plan->damaged) {
+    std::fprintf(stderr, "note: %s\n", sentence.c_str());
+  }
   runs::ExecuteOptions execute;
   execute.jobs = jobs;
   execute.plugin_path = session.plugin_path;
@@ -123,12 +149,15 @@ int Run(Session& session, const RunArguments& arguments) {
 
   // What is finished is worth showing, also when the rest is not.
   absl::Status written = runs::WriteStudyResults(*plan, store);
-  written.Update(WriteProvenance(*plan, store));
+  written.Update(WriteProvenance(session, *plan, store));
   if (!written.ok()) return session.Fail(kFailed, written);
   nlohmann::json answer = {
       {"recipe", recipe->name},     {"trained", report->trained},
       {"failed", report->failed},   {"blocked", report->blocked},
       {"stopped", report->stopped}, {"study", store.StudyFolder(recipe->name).string()}};
+  if (absl::Status noted = NoteWithoutLearning(*plan, store, &answer); !noted.ok()) {
+    return session.Fail(CodeOf(noted), noted);
+  }
   std::string shown;
   std::vector<std::string> failures;
   if (report->signal == 0 && !arguments.no_report) {
@@ -204,6 +233,10 @@ void AddRunVerbs(CLI::App& app, Session& session) {
       "Only say what would be trained and why, what is shared, and what it costs; writes nothing");
   run->add_flag("--retry-failed", arguments.retry_failed,
                 "Try again also what failed in a way that should repeat itself (NaN, divergence)");
+  run->add_option("--restore", arguments.restore,
+                  "Train again what is missing of the final state of a run, for export after\n"
+                  "`store gc --drop-finals`")
+      ->type_name("RUN");
   run->add_flag("--no-report", arguments.no_report, "Stop after training");
   run->callback([&session] { session.verb = [&session] { return Run(session, arguments); }; });
   status->callback(

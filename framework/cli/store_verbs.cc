@@ -134,6 +134,20 @@ absl::StatusOr<std::string> SegmentOfRun(const runs::Plan& plan, const runs::Sto
                                           absl::StrJoin(near, "\n  ")));
 }
 
+// What is exported is a checkpoint, which `store gc` may have freed.
+absl::Status CheckFinalState(const StoreArguments& arguments, const runs::Store& store,
+                             const std::string& id) {
+  const absl::Status checkpoint = store.CheckCheckpoint(id);
+  if (checkpoint.ok()) return checkpoint;
+  const bool freed = absl::IsNotFound(checkpoint);
+  return absl::FailedPreconditionError(
+      absl::StrCat("the final state of ", arguments.run,
+                   freed ? " was freed, as `qatlas store gc --drop-finals` does"
+                         : absl::StrCat(" is damaged (", checkpoint.message(), ")"),
+                   "; `qatlas run ", arguments.recipe, " --restore ", arguments.run,
+                   "` (with the overrides of its `run`, if any) trains it again"));
+}
+
 int Export(Session& session, const StoreArguments& arguments) {
   ExitCode code;
   auto recipe = LoadRecipe(session, arguments.recipe, arguments.overrides, &code);
@@ -148,6 +162,9 @@ int Export(Session& session, const StoreArguments& arguments) {
   if (!plan.ok()) return session.Fail(kBadInput, plan.status());
   auto id = SegmentOfRun(*plan, store, arguments.run);
   if (!id.ok()) return session.Fail(kBadInput, id.status());
+  if (absl::Status state = CheckFinalState(arguments, store, *id); !state.ok()) {
+    return session.Fail(kFailed, state);
+  }
   auto worker = runs::FindWorker("");
   if (!worker.ok()) return session.Fail(kFailed, worker.status());
   const std::string folder = store.SegmentFolder(*id).string();
@@ -188,7 +205,7 @@ void AddStoreVerbs(CLI::App& app, Session& session) {
                                        "fork points, and final states. Results are never touched");
   gc->add_flag("--dry-run", arguments.gc.dry_run, "Only say what would be freed");
   gc->add_flag("--drop-finals", arguments.drop_finals,
-               "Free final states too (no export afterwards)");
+               "Free final states too (no export before `qatlas run --restore`)");
   gc->add_flag("--drop-forks", arguments.drop_forks,
                "Free fork points too (a scheme added later trains its trunk again)");
   gc->add_flag(

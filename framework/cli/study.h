@@ -11,8 +11,9 @@
 
 namespace qatlas::cli {
 
-// Writes provenance.json (versions, data, seeds, hardware) into the study's folder.
-absl::Status WriteProvenance(const runs::Plan& plan, const runs::Store& store);
+// Writes provenance.json into the study's folder: versions of programs and plugins, files of the
+// data with their hashes, all that decides the training, seeds, hardware.
+absl::Status WriteProvenance(Session& session, const runs::Plan& plan, const runs::Store& store);
 
 // Analyzes what is finished.
 absl::StatusOr<Analysis> AnalyzeStudy(Session& session, const runs::Plan& plan,

@@ -259,9 +259,11 @@ absl::Status Validate(const SourceSpec& spec) {
   return problems.ToStatus();
 }
 
-absl::StatusOr<std::string> Identity(const SourceSpec& spec, const fs::path& cache_root) {
+absl::StatusOr<std::string> Identity(const SourceSpec& spec, const fs::path& cache_root,
+                                     std::vector<OriginFile>* origin) {
   absl::StatusOr<Inputs> inputs = Gather(spec, cache_root);
   if (!inputs.ok()) return inputs.status();
+  if (origin != nullptr) *origin = inputs->origin;
   return IdentityOf(spec, *inputs);
 }
 

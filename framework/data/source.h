@@ -41,8 +41,10 @@ absl::Status Validate(const SourceSpec& spec);
 // nothing, but reads the files; with a `cache_root` the files' hashes are kept there by path, size
 // and time of modification, so that the next call reads nothing. An empty `cache_root` keeps
 // nothing. Errors: as Validate(); a file that is missing or cannot be read.
+// The files that it was read from, with their hashes, go to `origin`, where given.
 absl::StatusOr<std::string> Identity(const SourceSpec& spec,
-                                     const std::filesystem::path& cache_root = {});
+                                     const std::filesystem::path& cache_root = {},
+                                     std::vector<OriginFile>* origin = nullptr);
 
 // Opens cache_root/<identity>, preparing it first if it is not there. Prepared in a temporary
 // folder that is synced and renamed, under a lock: a second process waits and then finds it done, a

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "framework/plugin/elf.h"
 #include "framework/plugin/nearest.h"
 
 namespace qatlas::plugin {
@@ -115,10 +116,12 @@ void ScanFolder(const std::string& folder, const Host& host, std::vector<Manifes
     if (reason.empty() && !fs::exists(manifest->library, error)) {
       reason = absl::StrCat("its library ", manifest->library, " is missing");
     }
+    const std::string truncated = reason.empty() ? TruncatedLibrary(manifest->library) : "";
+    if (reason.empty()) reason = truncated;
     if (reason.empty()) {
       plugins->push_back(*std::move(manifest));
     } else {
-      passed_over->push_back({manifest->library, std::move(reason)});
+      passed_over->push_back({manifest->library, std::move(reason), !truncated.empty()});
     }
   }
   for (const std::string& library : libraries) {

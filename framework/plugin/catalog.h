@@ -42,6 +42,7 @@ struct Component {
 struct PassedOver {
   std::string path;    // file or folder
   std::string reason;  // one line
+  bool broken = false;  // a library of which a part is missing
 };
 
 class Catalog {  // All components that were found.

@@ -7,6 +7,7 @@
 
 #include <qatlas/check.h>
 #include "absl/strings/str_replace.h"
+#include "framework/plugin/elf.h"
 #include "framework/plugin/options.h"
 
 namespace qatlas::plugin {
@@ -37,6 +38,9 @@ absl::StatusOr<const qatlas_descriptor*> OpenOnce(const Manifest& manifest, cons
     return Failure(manifest.library, absl::StrCat("it uses LibTorch ", manifest.libtorch,
                                                   ", which this program does not load; only "
                                                   "qatlas-train can open it"));
+  }
+  if (const std::string reason = TruncatedLibrary(manifest.library); !reason.empty()) {
+    return Failure(manifest.library, reason);
   }
   static auto* libraries = new std::vector<boost::dll::shared_library>();
   qatlas_entry_point entry = nullptr;

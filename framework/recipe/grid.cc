@@ -236,6 +236,7 @@ void ReadVariants(const Values& values, const Node& table, Grid* grid, Reading* 
         }
         variant.frozen = source->frozen;
         variant.name = source->name;
+        if (source->component != nullptr) variant.component = source->component->name;
         variant.label = Label(*source, varied, part);
         variant.rules = *std::move(of_part);
         variant.part = part;

@@ -63,7 +63,7 @@ std::vector<ResolvedRule> NarrowedRules(const std::vector<ResolvedRule>& rules, 
   std::vector<ResolvedRule> result;
   for (const ResolvedRule& rule : rules) {
     if (auto sites = Narrowed(rule.sites, index, name)) {
-      result.push_back({*std::move(sites), rule.quantizer});
+      result.push_back({*std::move(sites), rule.quantizer, rule.where});
     }
   }
   return result;
@@ -97,7 +97,7 @@ absl::StatusOr<std::vector<ResolvedRule>> WithBits(const std::vector<ResolvedRul
     const auto value = ReadOption(*bits, plugin::Node::Int(wanted.bits), &problems);
     if (!value) return absl::InvalidArgumentError(problems.Sorted().front().what);
     // Right behind the rule that it narrows: rules that follow override both.
-    ResolvedRule narrowed = {*std::move(sites), rule.quantizer};
+    ResolvedRule narrowed = {*std::move(sites), rule.quantizer, rule.where};
     narrowed.quantizer.options.values["bits"] = *value;
     result.push_back(std::move(narrowed));
     changed = true;

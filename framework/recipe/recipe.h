@@ -57,8 +57,9 @@ struct TrainingSettings {
 
 // One scheme with its options filled in: a cell of [scheme.<name>] and a grid's `options`.
 struct SchemeVariant {
-  std::string name;   // of the recipe's table, such as "w4a4"
-  std::string label;  // unique in the recipe, such as "w4a4 group=32"
+  std::string name;       // of the recipe's table, such as "w4a4"
+  std::string component;  // that gave the rules; "" where they are written out
+  std::string label;      // unique in the recipe, such as "w4a4 group=32"
   // Options that the variants of the scheme differ in and no other label tells: "clip=learned".
   std::string options;
   std::vector<ResolvedRule> rules;  // empty: full precision ("fp")

@@ -315,7 +315,7 @@ std::optional<std::vector<ResolvedRule>> ExpandScheme(const SchemeSource& source
                  absl::StrCat("scheme '", source.name, "', sites '", rule.sites, "': "), &problems);
       use = {rule.quantizer->name, rule.options, rule.quantizer->numerics};
     }
-    resolved.push_back({rule.sites, std::move(use)});
+    resolved.push_back({rule.sites, std::move(use), rule.where});
   }
   if (problems.size() != before) return std::nullopt;
   return resolved;

@@ -34,6 +34,7 @@ struct ComponentUse {
 struct ResolvedRule {
   std::string sites;
   ComponentUse quantizer;
+  std::string where = "";  // place in the recipe, for messages; decides nothing, is not written
 };
 
 // A piece of the learning-rate schedule on [begin, end) steps: the multiple of the peak goes from

@@ -17,6 +17,7 @@
 #include "framework/plugin/search_path.h"
 #include "framework/runs/files.h"
 #include "framework/runs/process.h"
+#include "framework/runs/records.h"
 #include "qatlas/check.h"
 
 namespace qatlas::runs {
@@ -58,6 +59,8 @@ std::string Key(const recipe::SegmentSpec& spec, const std::string& worker,
                           "allow_epochs", "carry_optimizer", "libtorch"}) {
     trajectory.erase(key);
   }
+  // By its content: what was found good is not read again.
+  if (spec.start_is_foreign) trajectory["start"] = spec.trajectory.start;
   std::string times;
   // Of an install the first is a launcher, and the worker lies in libexec.
   for (const fs::path& program :
@@ -103,7 +106,23 @@ absl::StatusOr<Description> Parse(const nlohmann::json& json) {
 }
 
 // One answer a spec. The specs reach the worker through memory, so that nothing is written.
-absl::StatusOr<nlohmann::json> Ask(const std::string& worker, const nlohmann::json& specs) {
+// What the worker answers where it refuses specs (framework/train/describe.h).
+std::vector<Refusal> RefusalsFrom(const std::string& text) {
+  std::vector<Refusal> refusals;
+  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("problems") || !json["problems"].is_array()) return {};
+  for (const nlohmann::json& problem : json["problems"]) {
+    const double segment = NumberAt(problem, "segment");
+    const double rule = NumberAt(problem, "rule");
+    if (!(segment >= 0)) return {};
+    refusals.push_back({static_cast<size_t>(segment), rule >= 0 ? static_cast<int>(rule) : -1,
+                        TextAt(problem, "site"), TextAt(problem, "what")});
+  }
+  return refusals;
+}
+
+absl::StatusOr<nlohmann::json> Ask(const std::string& worker, const nlohmann::json& specs,
+                                   std::vector<Refusal>* refusals) {
   const int fd = memfd_create("specs.json", MFD_CLOEXEC);
   if (fd < 0) return FileError("hold the specs for", worker, errno);
   const std::string text = specs.dump();
@@ -126,6 +145,7 @@ absl::StatusOr<nlohmann::json> Ask(const std::string& worker, const nlohmann::js
       absl::StrReplaceAll(absl::StrCat("\n", finished->errors), {{"\nqatlas-train: ", "\n"}});
   errors = std::string(absl::StripAsciiWhitespace(errors));
   if (finished->exit_code == 3) {
+    *refusals = RefusalsFrom(finished->output);
     return absl::InvalidArgumentError(errors.empty() ? "the worker refuses the recipe" : errors);
   }
   if (finished->exit_code == 6) {
@@ -174,15 +194,18 @@ absl::StatusOr<std::string> FindWorker(const std::string& given) {
 
 absl::StatusOr<std::vector<Description>> Describe(const std::vector<recipe::SegmentSpec>& specs,
                                                   const Store& store,
-                                                  const DescribeOptions& options) {
+                                                  const DescribeOptions& options,
+                                                  std::vector<Refusal>* refusals) {
   std::vector<Description> descriptions(specs.size());
   if (specs.empty()) return descriptions;
   QATLAS_ASSIGN_OR_RETURN(const std::string worker, FindWorker(options.worker));
   std::map<std::string, std::optional<Description>> known;
   std::vector<std::string> keys, asked;
+  std::vector<size_t> asked_of;  // index of the spec that stands for it
   nlohmann::json questions = nlohmann::json::array();
   std::map<std::vector<std::string>, std::string> plugins;  // by the spec's folders
-  for (const recipe::SegmentSpec& spec : specs) {
+  for (size_t i = 0; i < specs.size(); ++i) {
+    const recipe::SegmentSpec& spec = specs[i];
     auto found = plugins.find(spec.plugin_path);
     if (found == plugins.end()) {
       QATLAS_ASSIGN_OR_RETURN(std::string text, Plugins(spec, worker));
@@ -203,17 +226,27 @@ absl::StatusOr<std::vector<Description>> Describe(const std::vector<recipe::Segm
     }
     if (!known[key].has_value()) {
       asked.push_back(key);
+      asked_of.push_back(i);
       questions.push_back(spec.ToJson());
     }
   }
   if (!asked.empty()) {
-    QATLAS_ASSIGN_OR_RETURN(const nlohmann::json answers, Ask(worker, questions));
+    std::vector<Refusal> refused;
+    const absl::StatusOr<nlohmann::json> answers = Ask(worker, questions, &refused);
+    if (!answers.ok()) {
+      for (Refusal& refusal : refused) {
+        if (refusal.spec >= asked_of.size()) continue;
+        refusal.spec = asked_of[refusal.spec];
+        if (refusals != nullptr) refusals->push_back(std::move(refusal));
+      }
+      return answers.status();
+    }
     for (size_t i = 0; i < asked.size(); ++i) {
-      QATLAS_ASSIGN_OR_RETURN(known[asked[i]], Parse(answers[i]));
+      QATLAS_ASSIGN_OR_RETURN(known[asked[i]], Parse((*answers)[i]));
       if (options.keep) {
         QATLAS_RETURN_IF_ERROR(MakeFolders(store.DescribeFolder()));
         QATLAS_RETURN_IF_ERROR(
-            WriteJson(store.DescribeFolder() / absl::StrCat(asked[i], ".json"), answers[i]));
+            WriteJson(store.DescribeFolder() / absl::StrCat(asked[i], ".json"), (*answers)[i]));
       }
     }
   }

@@ -30,13 +30,24 @@ struct DescribeOptions {
   bool keep = false;
 };
 
+// What the worker refuses of a spec.
+struct Refusal {
+  size_t spec = 0;   // index
+  int rule = -1;     // index into its trajectory's rules; -1: of none
+  std::string site;  // "0.fc2.weight"; "": of the rule, or of the spec as a whole
+  std::string what;
+};
+
 // One description a spec, in order. Specs that differ only in what decides no size (seed, data,
-// schedule, ...) are asked about once. The worker checks the specs on meta tensors: a group size
-// that does not divide the features and the like comes back as InvalidArgument, with all problems;
-// a plugin that is missing or cannot be used as FailedPrecondition.
+// schedule, ...) are asked about once. The worker checks the specs on meta tensors, and the foreign
+// checkpoint that a spec names: a group size that does not divide the features and the like comes
+// back as InvalidArgument, with all problems, which are in `refusals` too (of specs that are asked
+// about once, the first has them); a plugin that is missing or cannot be used as
+// FailedPrecondition.
 absl::StatusOr<std::vector<Description>> Describe(const std::vector<recipe::SegmentSpec>& specs,
                                                   const Store& store,
-                                                  const DescribeOptions& options);
+                                                  const DescribeOptions& options,
+                                                  std::vector<Refusal>* refusals = nullptr);
 
 // Path of the worker: `given`, else $QATLAS_TRAIN, else beside this program. NotFound says where it
 // was looked for.

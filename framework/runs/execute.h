@@ -22,8 +22,8 @@ struct Event {
     kProgress,  // step, end_step, loss, tokens_per_second, seconds_left of one segment
     kWaiting,   // another process trains the segment: message says who
     kFinished,  // a segment is in the store; also when another process put it there
-    kFailed,    // message: why
-    kBlocked,   // message: which segment it would have started from
+    kFailed,    // message: why; also of one that failed before and is not tried again
+    kBlocked,   // message: which segment it would have started from, whose runs are its own too
     kStopping,  // a signal came; workers write their checkpoints
     kStopped,   // a segment's worker stopped; the next run goes on from there
   };

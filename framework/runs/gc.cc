@@ -113,12 +113,13 @@ absl::StatusOr<GcReport> Gc(const Store& store, const GcOptions& options) {
     kept.insert(std::filesystem::path(spec->start_checkpoint).parent_path().filename().string());
   }
   for (const SegmentRecord& record : records) {
-    if (!record.has_checkpoint) continue;
-    if (kept.count(record.id) != 0) {
+    const std::filesystem::path path = store.SegmentFolder(record.id) / kCheckpointFile;
+    std::error_code error;
+    if (!std::filesystem::exists(path, error)) continue;
+    if (record.has_checkpoint && kept.count(record.id) != 0) {
       ++report.kept;
       continue;
     }
-    const std::filesystem::path path = store.SegmentFolder(record.id) / kCheckpointFile;
     report.bytes += TreeBytes(path);
     report.freed.push_back(record.id);
     if (!options.dry_run) QATLAS_RETURN_IF_ERROR(RemoveAll(path));

@@ -17,11 +17,11 @@ namespace qatlas::runs {
 //   2. it is the final state of a run (`finals`), wanted for export, quantization after training
 //      and evaluation on more sequences; or
 //   3. another trajectory forks from it (`forks`), so that a scheme added later costs no trunk.
-// Every other checkpoint is freed: of recipes whose study was removed or changed, and of pieces
-// that a later one continues. In work/, what was left by segments that finished after all, and
-// temporary files, are removed, and plans that another took
-// the place of, where others need all that they need or (without `old_plans`) all of them. Segments
-// that somebody holds a claim on are not touched.
+// Every other checkpoint is freed, one that is damaged too: of recipes whose study was removed or
+// changed, and of pieces that a later one continues. In work/, what was left by segments that
+// finished after all, and temporary files, are removed, and plans that another took the place of,
+// where others need all that they need or (without `old_plans`) all of them. Segments that somebody
+// holds a claim on are not touched.
 struct GcOptions {
   bool dry_run = false;
   bool finals = true;

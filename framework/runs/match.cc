@@ -56,6 +56,7 @@ absl::Status MatchStore(const Forest& forest, const std::vector<SegmentRecord>& 
     list.push_back(static_cast<int>(i));
   }
   std::vector<bool> state_needed(segments.size(), false);
+  for (size_t i = 0; i < segments.size(); ++i) state_needed[i] = segments[i].restore;
   std::vector<bool> wanted(segments.size(), false);
   for (auto trajectory = order.rbegin(); trajectory != order.rend(); ++trajectory) {
     // By step: of one trajectory, earlier pieces are earlier in the plan, but for those of runs
@@ -113,7 +114,8 @@ absl::Status MatchStore(const Forest& forest, const std::vector<SegmentRecord>& 
         segment.reason = absl::StrCat("failed before: ", failure->Show());
       }
     } else if (finished.count(id) != 0) {
-      segment.reason = "its checkpoint was freed, and others start from it";
+      segment.reason = segment.restore ? "its checkpoint is gone, and was asked for"
+                                       : "its checkpoint is gone, and others start from it";
     } else {
       std::error_code error;
       const bool stopped = std::filesystem::exists(store.WorkFolder(id) / kResumeFile, error);

@@ -179,8 +179,7 @@ std::string RunStatusText(const Plan& plan, const Store& store, int run) {
     if (store.Finished(id)) continue;
     const std::optional<Failure> failure = store.ReadFailure(id);
     if (!failure.has_value()) continue;
-    return id == last ? absl::StrCat("failed: ", failure->Show())
-                      : absl::StrCat("blocked by ", id, ": ", failure->Show());
+    return absl::StrCat("failed: ", failure->Show());
   }
   return "missing";
 }
@@ -266,6 +265,19 @@ absl::StatusOr<std::vector<PairDifference>> GatherPairs(const Plan& plan, const 
     pairs.push_back(std::move(pair));
   }
   return pairs;
+}
+
+absl::StatusOr<std::vector<std::string>> RunsWithoutLearning(const Plan& plan, const Store& store) {
+  constexpr double kMargin = .05;  // nats
+  std::vector<std::string> names;
+  if (!plan.data.info.has_value()) return names;
+  QATLAS_ASSIGN_OR_RETURN(const auto results, Results(plan, store));
+  for (const auto& [run, result] : results) {
+    if (result.loss > plan.data.info->unigram_entropy - kMargin) {
+      names.push_back(plan.runs[run].name);
+    }
+  }
+  return names;
 }
 
 absl::StatusOr<nlohmann::ordered_json> GatherSites(const Plan& plan, const Store& store) {

@@ -19,9 +19,8 @@ namespace qatlas::runs {
 // are taken sequence by sequence against the full-precision run of the same model, D and seed, or
 // step by step where the recipe takes it of the training loss (`delta_of` says which). A
 // run that is not finished has no loss, and its status says why: "missing", "failed: nan at step
-// 120:
-// ...", "blocked by <segment>: ...". Errors: a result that cannot be read; pairs that were not
-// evaluated on the same sequences.
+// 120: ...", whichever of its segments failed. Errors: a result that cannot be read; pairs that
+// were not evaluated on the same sequences.
 absl::StatusOr<observe::Table> GatherObservations(const Plan& plan, const Store& store);
 
 // δ of a finished pair.
@@ -37,6 +36,10 @@ absl::StatusOr<std::vector<PairDifference>> GatherPairs(const Plan& plan, const 
 
 // {"<run>": sites.json of its last segment, ...} of finished runs, in the plan's order.
 absl::StatusOr<nlohmann::ordered_json> GatherSites(const Plan& plan, const Store& store);
+
+// Names of finished runs that end no better than the frequencies of single tokens: validation losses
+// above the unigram entropy of the training tokens less 0.05 nat. None where the data is not known.
+absl::StatusOr<std::vector<std::string>> RunsWithoutLearning(const Plan& plan, const Store& store);
 
 // Why a run has no results, as in the column `status`; "done" when it has.
 std::string RunStatusText(const Plan& plan, const Store& store, int run);

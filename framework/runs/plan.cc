@@ -124,16 +124,24 @@ void FindBaselines(Plan* plan) {
   }
 }
 
+absl::Status MarkRestored(const std::vector<std::string>& names, Plan* plan) {
+  for (const std::string& name : names) {
+    const auto run =
+        std::find_if(plan->runs.begin(), plan->runs.end(),
+                     [&name](const PlannedRun& candidate) { return candidate.name == name; });
+    if (run == plan->runs.end()) {
+      return absl::NotFoundError(
+          absl::StrCat("there is no run '", name, "'; `qatlas status` lists them"));
+    }
+    plan->segments[run->segments.back()].restore = true;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status FillSizes(const Store& store, const PlanOptions& options,
                        const std::vector<SegmentRecord>& records, Plan* plan) {
-  std::vector<recipe::SegmentSpec> specs;
-  for (const PlannedSegment& segment : plan->segments) specs.push_back(segment.spec);
   if (options.describe) {
-    QATLAS_ASSIGN_OR_RETURN(const std::vector<Description> descriptions,
-                            Describe(specs, store, options.describe_options));
-    for (size_t i = 0; i < descriptions.size(); ++i) {
-      plan->segments[i].description = descriptions[i];
-    }
+    QATLAS_RETURN_IF_ERROR(DescribeSegments(store, options.describe_options, plan));
   }
   QATLAS_ASSIGN_OR_RETURN(Estimator estimator, Estimator::Create(store, records));
   std::vector<double> chain(plan->segments.size(), 0);
@@ -211,7 +219,9 @@ absl::StatusOr<Plan> MakePlan(const recipe::ResolvedRecipe& recipe, const Store&
                                  segment.spec.trajectory.sequence_length;
   }
   FindBaselines(&plan);
-  QATLAS_ASSIGN_OR_RETURN(const std::vector<SegmentRecord> records, store.List(&plan.notes));
+  QATLAS_RETURN_IF_ERROR(MarkRestored(options.restore, &plan));
+  QATLAS_ASSIGN_OR_RETURN(const std::vector<SegmentRecord> records, store.List(&plan.damaged));
+  plan.notes.insert(plan.notes.end(), plan.damaged.begin(), plan.damaged.end());
   QATLAS_RETURN_IF_ERROR(MatchStore(forest, records, store, options.retry_failed, &plan));
   QATLAS_RETURN_IF_ERROR(FillSizes(store, options, records, &plan));
   return plan;

@@ -30,6 +30,7 @@ struct PlannedSegment {
   recipe::SegmentSpec spec;
   std::string trajectory;     // identity
   bool state_wanted = false;  // others start from its end
+  bool restore = false;       // PlanOptions::restore asks for the state at its end
   std::vector<int> runs;      // indices of the runs that pass through it
   SegmentState state = SegmentState::kTrain;
   std::string reason;  // "finished", "missing", "stopped; goes on from its last checkpoint", ...
@@ -77,8 +78,10 @@ struct Plan {
       segments;                  // parents before children; order depends on the recipe alone
   std::vector<PlannedRun> runs;  // as in the recipe
   PlanTotals totals;
-  // How the time was estimated, and what could not be checked: sentences for a person.
+  // How the time was estimated, what could not be checked, and what of the store is damaged:
+  // sentences for a person.
   std::vector<std::string> notes;
+  std::vector<std::string> damaged;  // the last of these alone
 };
 
 struct PlanOptions {
@@ -86,6 +89,8 @@ struct PlanOptions {
   std::vector<std::string> plugin_path;  // for the worker, besides its own
   // A failure that would repeat itself is tried again too.
   bool retry_failed = false;
+  // Names of runs whose final states are wanted too, where their checkpoints were freed.
+  std::vector<std::string> restore;
   // Asks the worker for counts, FLOPs and memory; without it they are 0 and times are not
   // estimated. What identities need it is asked for either way (probe.h).
   bool describe = true;
@@ -106,6 +111,10 @@ struct PlanOptions {
 // data too small, what the worker says of a component.
 absl::StatusOr<Plan> MakePlan(const recipe::ResolvedRecipe& recipe, const Store& store,
                               const PlanOptions& options);
+
+// Fills in the descriptions of the plan's segments. Errors: as Describe() has them; what the worker
+// refuses comes with its place in the recipe, the scheme and the model.
+absl::Status DescribeSegments(const Store& store, const DescribeOptions& options, Plan* plan);
 
 // The plan for a person: what would be trained and why, what is shared, sizes, FLOPs, estimated
 // time with `jobs` workers (0: as many as --jobs auto would take). As text and as JSON.

@@ -79,8 +79,13 @@ absl::Status Settle(const recipe::ResolvedRecipe& recipe, const Store& store,
   if (specimens.empty()) return absl::OkStatus();
   std::vector<recipe::SegmentSpec> specs;
   for (const auto& [key, spec] : specimens) specs.push_back(spec);
-  QATLAS_ASSIGN_OR_RETURN(const std::vector<Description> descriptions,
-                          Describe(specs, store, options));
+  std::vector<Refusal> refusals;
+  const absl::StatusOr<std::vector<Description>> answers =
+      Describe(specs, store, options, &refusals);
+  // Told with their places where the whole plan is described.
+  if (!refusals.empty()) return absl::OkStatus();
+  if (!answers.ok()) return answers.status();
+  const std::vector<Description>& descriptions = *answers;
   if (open_precision && NarrowestLinear(descriptions) < kLeastBf16Features) {
     context->machine.precision = "fp32";
   }

@@ -108,12 +108,14 @@ absl::StatusOr<data::SourceSpec> ToSourceSpec(const recipe::DataSettings& settin
 absl::StatusOr<DataFacts> LookUpData(const recipe::DataSettings& settings, const Store& store) {
   QATLAS_ASSIGN_OR_RETURN(const data::SourceSpec spec, ToSourceSpec(settings));
   DataFacts facts;
-  QATLAS_ASSIGN_OR_RETURN(facts.identity, data::Identity(spec));
+  std::vector<data::OriginFile> origin;
+  QATLAS_ASSIGN_OR_RETURN(facts.identity, data::Identity(spec, {}, &origin));
   facts.folder = store.DataFolder() / facts.identity;
   std::error_code error;
   if (!std::filesystem::exists(facts.folder / "info.json", error)) return facts;
   QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(facts.folder / "info.json"));
   QATLAS_ASSIGN_OR_RETURN(data::DataInfo info, data::DataInfoFromJson(json));
+  info.origin = std::move(origin);
   facts.info = std::move(info);
   return facts;
 }

@@ -33,7 +33,7 @@ SegmentStatus OfSegment(const Plan& plan, int index, const Store& store) {
     status.standing = Standing::kFailed;
     status.detail =
         absl::StrCat(failure->Show(), failure->TryAgain() ? " (the next run tries again)"
-                                                          : " (tried again only when asked for)");
+                                                          : " (--retry-failed tries it again)");
   } else if (segment.state == SegmentState::kBlocked) {
     status.standing = Standing::kBlocked;
   } else if (std::filesystem::exists(store.WorkFolder(segment.spec.id) / kResumeFile, error)) {
@@ -61,10 +61,6 @@ RunStatus OfRun(const Plan& plan, int index, const std::map<int, SegmentStatus>&
     first = false;
     status.standing = found->second.standing;
     status.detail = found->second.detail;
-    if (status.standing == Standing::kFailed && segment != path.back()) {
-      status.standing = Standing::kBlocked;
-      status.detail = absl::StrCat("by ", plan.segments[segment].spec.id, ": ", status.detail);
-    }
   }
   return status;
 }

@@ -1,10 +1,20 @@
 #include "framework/runs/store.h"
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "framework/observe/atomic_file.h"
+#include "framework/runs/descriptor.h"
 #include "framework/runs/files.h"
+#include "framework/runs/records.h"
+#include "framework/safetensors/header.h"
 #include "qatlas/check.h"
 
 namespace qatlas::runs {
@@ -29,6 +39,36 @@ absl::StatusOr<std::vector<std::string>> Folders(const fs::path& folder) {
 bool Has(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
+}
+
+// Whether the files that hold a segment's results are there and can be read.
+absl::Status CheckResults(const fs::path& folder, const recipe::SegmentSpec& spec) {
+  const fs::path path = folder / kResultFile;
+  if (!Has(path)) {
+    return absl::DataLossError(absl::StrCat(folder.string(), " has no ", kResultFile));
+  }
+  QATLAS_ASSIGN_OR_RETURN(const nlohmann::json json, ReadJson(path));
+  const std::string id = TextAt(json, "id");
+  if (id != spec.id) {
+    return absl::DataLossError(absl::StrCat(path.string(), " is of segment '", id, "'"));
+  }
+  if (spec.evaluate) {
+    const auto result = ResultFromJson(json);
+    if (!result.ok()) {
+      return absl::DataLossError(absl::StrCat(path.string(), ": ", result.status().message()));
+    }
+  }
+  if (const fs::path sites = folder / kSitesFile; Has(sites)) {
+    QATLAS_ASSIGN_OR_RETURN(const nlohmann::json list, ReadJson(sites));
+    if (!list.is_array()) return absl::DataLossError(absl::StrCat(sites.string(), " is no list"));
+  }
+  if (const fs::path log = folder / kSiteLogFile; Has(log)) {
+    QATLAS_ASSIGN_OR_RETURN(const std::string text, observe::ReadWholeFile(log.string()));
+    if (const auto records = SiteLogFromText(text); !records.ok()) {
+      return absl::DataLossError(absl::StrCat(log.string(), ": ", records.status().message()));
+    }
+  }
+  return absl::OkStatus();
 }
 
 // What two trainings of one segment must agree in.
@@ -71,15 +111,26 @@ absl::StatusOr<recipe::SegmentSpec> Store::Spec(const std::string& id) const {
     return absl::DataLossError(absl::StrCat(path.string(), " is of segment ", spec->id,
                                             "; somebody renamed or copied the folder"));
   }
+  QATLAS_RETURN_IF_ERROR(CheckResults(SegmentFolder(id), *spec));
   return spec;
 }
 
-bool Store::Finished(const std::string& id) const {
-  return Has(SegmentFolder(id) / kResultFile) && Spec(id).ok();
-}
-
-bool Store::HasCheckpoint(const std::string& id) const {
-  return Has(SegmentFolder(id) / kCheckpointFile);
+absl::Status Store::CheckCheckpoint(const std::string& id) const {
+  const fs::path path = SegmentFolder(id) / kCheckpointFile;
+  const Descriptor file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return FileError("open", path, errno);
+  struct stat info = {};
+  if (fstat(file.fd, &info) != 0) return FileError("read", path, errno);
+  const size_t size = static_cast<size_t>(info.st_size);
+  absl::Status whole = absl::InvalidArgumentError("it is empty");
+  if (size > 0) {
+    void* bytes = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd, 0);
+    if (bytes == MAP_FAILED) return FileError("map", path, errno);
+    whole = safetensors::ReadHeader({static_cast<const char*>(bytes), size}).status();
+    munmap(bytes, size);
+  }
+  if (whole.ok()) return whole;
+  return absl::DataLossError(absl::StrCat(path.string(), ": ", whole.message()));
 }
 
 absl::StatusOr<nlohmann::json> Store::Result(const std::string& id) const {
@@ -90,10 +141,7 @@ absl::StatusOr<std::vector<SegmentRecord>> Store::List(std::vector<std::string>*
   std::vector<SegmentRecord> records;
   QATLAS_ASSIGN_OR_RETURN(const std::vector<std::string> ids, Folders(root_ / "segments"));
   for (const std::string& id : ids) {
-    absl::StatusOr<recipe::SegmentSpec> spec = Spec(id);
-    if (spec.ok() && !Has(SegmentFolder(id) / kResultFile)) {
-      spec = absl::DataLossError(absl::StrCat(SegmentFolder(id).string(), " has no ", kResultFile));
-    }
+    const absl::StatusOr<recipe::SegmentSpec> spec = Spec(id);
     if (!spec.ok()) {
       if (damaged != nullptr) {
         damaged->push_back(absl::StrCat(
@@ -106,7 +154,12 @@ absl::StatusOr<std::vector<SegmentRecord>> Store::List(std::vector<std::string>*
     record.trajectory = spec->trajectory.Identity();
     record.end_step = spec->end_step;
     record.evaluated = spec->evaluate;
-    record.has_checkpoint = HasCheckpoint(id);
+    const absl::Status checkpoint = CheckCheckpoint(id);
+    record.has_checkpoint = checkpoint.ok();
+    if (!checkpoint.ok() && !absl::IsNotFound(checkpoint) && damaged != nullptr) {
+      damaged->push_back(absl::StrCat("the checkpoint of segment ", id,
+                                      " is damaged and counts as freed: ", checkpoint.message()));
+    }
     records.push_back(std::move(record));
   }
   return records;
@@ -204,7 +257,7 @@ absl::Status Store::Finish(const std::string& id) const {
   }
   for (const fs::path& path : leftovers) QATLAS_RETURN_IF_ERROR(RemoveAll(path));
   QATLAS_RETURN_IF_ERROR(SyncTree(work));
-  if (Has(segment) && (!Finished(id) || !Result(id).ok())) {
+  if (Has(segment) && !Finished(id)) {
     const fs::path aside = WorkFolder(absl::StrCat("damaged-", id));
     QATLAS_RETURN_IF_ERROR(RemoveAll(aside));
     QATLAS_RETURN_IF_ERROR(Rename(segment, aside));

@@ -98,16 +98,20 @@ class Store {
   }
   std::filesystem::path DescribeFolder() const { return root_ / "cache" / "describe"; }
 
-  // spec.json of a finished segment. NotFound; DataLoss where it cannot be read or is of another
-  // segment: such a segment is damaged and counts as missing.
+  // spec.json of a finished segment. NotFound; DataLoss where a file that holds its results
+  // (spec.json, result.json, sites.json, sites.jsonl) cannot be read or is of another segment: such
+  // a segment is damaged and counts as missing.
   absl::StatusOr<recipe::SegmentSpec> Spec(const std::string& id) const;
-  bool Finished(const std::string& id) const;
-  bool HasCheckpoint(const std::string& id) const;
+  bool Finished(const std::string& id) const { return Spec(id).ok(); }
+  // OK where the segment has a whole checkpoint. NotFound where it has none; DataLoss where the
+  // file is cut short or no checkpoint: it counts as freed. Its header alone is read.
+  absl::Status CheckCheckpoint(const std::string& id) const;
+  bool HasCheckpoint(const std::string& id) const { return CheckCheckpoint(id).ok(); }
   // result.json of a finished segment. NotFound, DataLoss when it cannot be read.
   absl::StatusOr<nlohmann::json> Result(const std::string& id) const;
 
   // All finished segments in order of their ids. Damaged ones are left out, for one of them must
-  // not hold up a whole store; `damaged` gets a sentence about each.
+  // not hold up a whole store; `damaged` gets a sentence about each, and about damaged checkpoints.
   absl::StatusOr<std::vector<SegmentRecord>> List(
       std::vector<std::string>* damaged = nullptr) const;
   // All of work/, in order of their ids.

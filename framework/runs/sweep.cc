@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "framework/runs/records.h"
 #include "nlohmann/json.hpp"
 #include "qatlas/check.h"
 
@@ -71,6 +73,7 @@ ExecuteReport Sweep::Run() {
   begin.kind = Event::Kind::kBegin;
   begin.jobs = jobs_;
   Emit(begin);
+  TellOldFailures();
   while (true) {
     HandleSignals();
     if (signals_seen_ == 0) {
@@ -120,6 +123,19 @@ ExecuteReport Sweep::Run() {
     report.outcomes.push_back(std::move(outcome));
   }
   return report;
+}
+
+// What failed before and is left alone; what starts from it is told by its runs.
+void Sweep::TellOldFailures() {
+  for (size_t i = 0; i < tasks_.size(); ++i) {
+    if (tasks_[i].stage != Stage::kFailed) continue;
+    Event event;
+    event.kind = Event::Kind::kFailed;
+    event.segment = static_cast<int>(i);
+    event.message = absl::StrCat(absl::StripPrefix(tasks_[i].why, "failed before: "),
+                                 " (in an earlier run; --retry-failed tries it again)");
+    Emit(event);
+  }
 }
 
 void Sweep::Start() {
@@ -190,7 +206,8 @@ bool Sweep::StartOne(int segment) {
     return true;
   }
   if (!claim->has_value()) return false;
-  if (store_.Finished(id) && (!planned.state_wanted || store_.HasCheckpoint(id))) {
+  if (store_.Finished(id) &&
+      (!(planned.state_wanted || planned.restore) || store_.HasCheckpoint(id))) {
     Done(segment, /*here=*/false);
     return true;
   }
@@ -268,7 +285,13 @@ void Sweep::ReadOutput(Worker& worker) {
 
 void Sweep::OnLine(Worker& worker, const std::string& line) {
   const nlohmann::json json = nlohmann::json::parse(line, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || json.value("event", nlohmann::json()) != "progress") return;
+  const std::string kind = TextAt(json, "event");
+  if (kind == "failed") {
+    // Counts where failed.json could not be written, as on a full disk.
+    worker.said = Failure{TextAt(json, "kind"), TextAt(json, "message"),
+                          static_cast<int64_t>(NumberOr(json, "step", -1))};
+  }
+  if (kind != "progress") return;
   const PlannedSegment& planned = plan_.segments[worker.segment];
   Event event;
   event.kind = Event::Kind::kProgress;
@@ -311,7 +334,7 @@ void Sweep::HandleSignals() {
   event.kind = Event::Kind::kStopping;
   event.message = count > 1
                       ? "workers are killed; what they had since their last checkpoint is lost"
-                      : "workers write their checkpoints; once more kills them";
+                      : "workers write their checkpoints; press again to kill them";
   Emit(event);
 }
 

@@ -53,10 +53,12 @@ class Sweep {
     int segment = -1;
     Child child;
     std::optional<Claim> claim;
-    std::string line;  // of its output, so far
+    std::string line;             // of its output, so far
+    std::optional<Failure> said;  // its last word, where it failed
     double seconds_left = -1;
   };
 
+  void TellOldFailures();
   void Start();                // as many workers as are free
   bool StartOne(int segment);  // false: another process has it
   void LookElsewhere();
@@ -70,7 +72,7 @@ class Sweep {
   void Fail(int segment, const Failure& failure, bool record);
   void Block(int segment, const std::string& by);
   recipe::SegmentSpec Places(const recipe::SegmentSpec& spec, int segment) const;
-  Failure WhyItEnded(const std::string& id, int status) const;
+  Failure WhyItEnded(const Worker& worker, int status) const;
   void Emit(Event event);
   double SecondsLeft() const;
 

@@ -33,7 +33,8 @@ std::string LastLine(const std::filesystem::path& path) {
 
 }  // namespace
 
-Failure Sweep::WhyItEnded(const std::string& id, int status) const {
+Failure Sweep::WhyItEnded(const Worker& worker, int status) const {
+  const std::string& id = plan_.segments[worker.segment].spec.id;
   if (WIFSIGNALED(status)) {
     const int number = WTERMSIG(status);
     const std::string name = absl::StrCat("signal ", number, " (", strsignal(number), ")");
@@ -52,6 +53,7 @@ Failure Sweep::WhyItEnded(const std::string& id, int status) const {
   }
   const int code = WEXITSTATUS(status);
   if (std::optional<Failure> said = store_.ReadFailure(id); said.has_value()) return *said;
+  if (worker.said.has_value()) return *worker.said;
   const std::string last = LastLine(store_.WorkFolder(id) / kLogFile);
   const std::string message = absl::StrCat("exit code ", code, last.empty() ? "" : ": ", last);
   switch (code) {
@@ -95,7 +97,7 @@ void Sweep::OnExit(Worker& worker, int status) {
     Emit(event);
     return;
   }
-  const Failure failure = WhyItEnded(id, status);
+  const Failure failure = WhyItEnded(worker, status);
   Fail(segment, failure, /*record=*/true);
 }
 

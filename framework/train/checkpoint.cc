@@ -12,11 +12,10 @@ namespace qatlas::train {
 namespace {
 
 // "model.<name>", or what stands for it in this file.
-std::string SourceName(const SafetensorsFile& file, bool foreign, const std::string& parameter,
+std::string SourceName(const SafetensorsFile& file, const std::string& parameter,
                        const std::string& merged) {
   const std::string name = "model." + parameter;
   if (file.Has(name)) return name;
-  if (foreign && file.Has(parameter)) return parameter;
   return !merged.empty() && file.Has(merged) ? merged : name;
 }
 
@@ -157,7 +156,7 @@ absl::Status WriteCheckpoint(const std::filesystem::path& path, Trainee& trainee
       [&merged](const std::string& name) { return merged.at(name)->EffectiveWeight(); });
 }
 
-absl::Status LoadModel(const SafetensorsFile& file, bool foreign, Model& model) {
+absl::Status LoadModel(const SafetensorsFile& file, Model& model) {
   std::map<std::string, std::string> merged;  // parameter → name among the merged weights
   for (const QuantizableLinear* linear : model.Linears()) {
     if (!linear->weight().defined()) continue;
@@ -167,17 +166,17 @@ absl::Status LoadModel(const SafetensorsFile& file, bool foreign, Model& model) 
   }
   std::vector<std::string> problems;
   for (const NamedParameter& parameter : model.Parameters()) {
-    CopyInto(file, SourceName(file, foreign, parameter.name, merged[parameter.name]),
-             parameter.tensor, &problems);
+    CopyInto(file, SourceName(file, parameter.name, merged[parameter.name]), parameter.tensor,
+             &problems);
   }
   return Report(file, problems);
 }
 
-absl::Status LoadWeight(const SafetensorsFile& file, bool foreign, const QuantizableLinear& linear,
+absl::Status LoadWeight(const SafetensorsFile& file, const QuantizableLinear& linear,
                         at::Tensor target) {
   std::vector<std::string> problems;
-  CopyInto(file, SourceName(file, foreign, linear.Name() + ".weight", MergedName(linear)),
-           std::move(target), &problems);
+  CopyInto(file, SourceName(file, linear.Name() + ".weight", MergedName(linear)), std::move(target),
+           &problems);
   return Report(file, problems);
 }
 

@@ -45,13 +45,12 @@ absl::Status WriteCheckpoint(const std::filesystem::path& path, Trainee& trainee
                              const recipe::Trajectory& trajectory, const LossTracker& losses,
                              CheckpointInfo info);
 
-// Copies parameters of the model from a checkpoint, or from somebody else's file. A weight that is
-// missing under its name is looked for among the merged ones. Errors name every tensor that is
-// missing and the shapes of those that do not fit. Weights that were put off are left to
-// LoadWeight().
-absl::Status LoadModel(const SafetensorsFile& file, bool foreign, Model& model);
+// Copies parameters of the model from a checkpoint. A weight that is missing under its name is
+// looked for among the merged ones. Errors name every tensor that is missing and the shapes of
+// those that do not fit. Weights that were put off are left to LoadWeight().
+absl::Status LoadModel(const SafetensorsFile& file, Model& model);
 // Copies the weight of one linear into `target` [out, in], by the same rules.
-absl::Status LoadWeight(const SafetensorsFile& file, bool foreign, const QuantizableLinear& linear,
+absl::Status LoadWeight(const SafetensorsFile& file, const QuantizableLinear& linear,
                         at::Tensor target);
 // Restores the quantizers whose state the file has (see AttachRequest::saved).
 absl::Status LoadQuantizers(const SafetensorsFile& file, const CheckpointInfo& info,

@@ -3,13 +3,16 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "framework/train/attach.h"
 #include "framework/train/evaluate.h"
+#include "framework/train/foreign.h"
 #include "framework/train/outcome.h"
 #include "framework/train/result_files.h"
+#include "framework/train/safetensors.h"
 #include "framework/train/segment_run.h"
 #include "framework/train/trainee.h"
 #include "qatlas/check.h"
@@ -74,7 +77,7 @@ int64_t MergedBytes(const Trainee& trainee) {
 // Attaches on the meta device; instances tell their bits and parameters. A site that cannot be
 // attached is told in `problems`.
 void AttachMeta(Trainee& trainee, const recipe::Trajectory& trajectory,
-                std::vector<std::string>* problems) {
+                std::vector<SiteProblem>* problems) {
   AttachRequest request;
   request.rules = &trajectory.rules;
   request.quantizers = &trainee.quantizers;
@@ -87,7 +90,8 @@ void AttachMeta(Trainee& trainee, const recipe::Trajectory& trajectory,
     return sites.status();
   });
   if (!status.ok()) {
-    problems->push_back(absl::StrCat("attaching on the meta device: ", status.message()));
+    problems->push_back(
+        {kFullPrecision, "", absl::StrCat("attaching on the meta device: ", status.message())});
     return;
   }
   trainee.sites = *std::move(sites);
@@ -96,7 +100,7 @@ void AttachMeta(Trainee& trainee, const recipe::Trajectory& trajectory,
 nlohmann::ordered_json SiteJson(const LinearPlan& plan, const char* operand,
                                 const recipe::Trajectory& trajectory, const Trainee& trainee,
                                 const std::map<std::string, double>& bits,
-                                std::vector<std::string>* problems) {
+                                std::vector<SiteProblem>* problems) {
   const bool weight = operand == kWeight;
   const Site site = weight ? plan.linear->WeightSite() : plan.linear->InputSite();
   nlohmann::ordered_json json = {{"site", site.Name()},
@@ -117,28 +121,54 @@ nlohmann::ordered_json SiteJson(const LinearPlan& plan, const char* operand,
   json["nominal_bits"] = trainee.quantizers[rule].quantizer->NominalBits();
   json["nominal_group"] = trainee.quantizers[rule].quantizer->NominalGroup();
   if (auto known = bits.find(site.Name()); known != bits.end()) json["bits"] = known->second;
-  const absl::Status status = CheckSite(plan, operand, trajectory.rules, trainee.quantizers);
-  if (!status.ok()) {
-    json["check"] = std::string(status.message());
-    problems->emplace_back(status.message());
+  if (auto problem = CheckSite(plan, operand, trajectory.rules, trainee.quantizers)) {
+    json["check"] = problem->Show();
+    problems->push_back(*std::move(problem));
   }
   return json;
+}
+
+// Everything that a file of somebody else's is refused for, before it is loaded to train on.
+void CheckForeign(const recipe::SegmentSpec& spec, Trainee& trainee,
+                  std::vector<SiteProblem>* problems) {
+  if (!spec.start_is_foreign || spec.start_checkpoint.empty()) return;
+  const absl::StatusOr<std::shared_ptr<const SafetensorsFile>> file =
+      SafetensorsFile::Open(spec.start_checkpoint);
+  absl::Status status = file.status();
+  if (status.ok()) {
+    status = LoadForeign(**file, trainee.builder->ForeignLayouts(), *trainee.model);
+  }
+  if (!status.ok()) problems->push_back({kFullPrecision, "", std::string(status.message())});
+}
+
+// What decides an answer: specs that agree in it are described once.
+std::string AnswerKey(const recipe::SegmentSpec& spec) {
+  const recipe::Trajectory& t = spec.trajectory;
+  std::string key = absl::StrCat(QuantizerKey(t.model), "|", t.sequence_length, "|",
+                                 t.micro_batch_sequences, "|", t.precision, "|", t.device, "|",
+                                 spec.start_is_foreign ? spec.start_checkpoint : "");
+  for (const recipe::ResolvedRule& rule : t.rules) {
+    absl::StrAppend(&key, "|", rule.sites, "=", QuantizerKey(rule.quantizer));
+  }
+  for (const std::string& group : t.frozen) absl::StrAppend(&key, "|frozen ", group);
+  return key;
 }
 
 }  // namespace
 
 absl::StatusOr<nlohmann::ordered_json> Describe(const recipe::SegmentSpec& spec,
                                                 Components& components,
-                                                std::vector<std::string>* problems) {
+                                                std::vector<SiteProblem>* problems) {
   const recipe::Trajectory& trajectory = spec.trajectory;
   QATLAS_ASSIGN_OR_RETURN(std::unique_ptr<Trainee> trainee,
                           MakeMetaTrainee(trajectory, components));
+  CheckForeign(spec, *trainee, problems);
   const bool fits = CheckSites(trainee->plans, trajectory.rules, trainee->quantizers).ok();
   // An instance may rely on its check: where one fails none is attached.
   if (fits) AttachMeta(*trainee, trajectory, problems);
   if (fits && spec.end_step > spec.begin_step && problems->empty()) {
     const absl::Status frozen = CheckFrozen(*trainee, trajectory);
-    if (!frozen.ok()) problems->emplace_back(frozen.message());
+    if (!frozen.ok()) problems->push_back({kFullPrecision, "", std::string(frozen.message())});
   }
   std::map<std::string, double> bits;
   for (const auto& site : QuantizedSitesToJson(*trainee, trajectory)) {
@@ -187,38 +217,54 @@ absl::StatusOr<nlohmann::ordered_json> Describe(const recipe::SegmentSpec& spec,
 absl::StatusOr<nlohmann::ordered_json> DescribeText(
     const std::string& text,
     const std::function<Components&(const recipe::SegmentSpec&)>& components,
-    std::vector<std::string>* problems) {
+    std::vector<SegmentProblem>* problems) {
   const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() && !json.is_array()) {
     return absl::InvalidArgumentError("a segment (an object) or an array of them is wanted");
   }
   const auto entries = json.is_array() ? json : nlohmann::json::array({json});
   std::map<std::string, nlohmann::ordered_json> known;
+  std::set<std::string> read;  // model and foreign checkpoint: large ones are read once
   nlohmann::ordered_json answers = nlohmann::ordered_json::array();
   for (size_t i = 0; i < entries.size(); ++i) {
-    auto with_place = [&](const absl::Status& status) {
-      return json.is_array() ? WithPrefix(absl::StrCat("segment ", i, ": "), status) : status;
-    };
+    std::vector<SiteProblem> own;
     absl::StatusOr<recipe::SegmentSpec> spec = recipe::SegmentSpec::FromJson(entries[i]);
-    if (!spec.ok()) return with_place(spec.status());
-    if (absl::Status status = CheckSpec(*spec); !status.ok()) return with_place(status);
-    const recipe::Trajectory& t = spec->trajectory;
-    std::string key = absl::StrCat(QuantizerKey(t.model), "|", t.sequence_length, "|",
-                                   t.micro_batch_sequences, "|", t.precision, "|", t.device);
-    for (const recipe::ResolvedRule& rule : t.rules) {
-      absl::StrAppend(&key, "|", rule.sites, "=", QuantizerKey(rule.quantizer));
+    absl::Status status = spec.ok() ? CheckSpec(*spec) : spec.status();
+    nlohmann::ordered_json answer;
+    if (status.ok()) {
+      const auto [found, is_new] = known.try_emplace(AnswerKey(*spec));
+      if (is_new) {
+        const std::string file =
+            absl::StrCat(QuantizerKey(spec->trajectory.model), "|", spec->start_checkpoint);
+        if (spec->start_is_foreign) spec->start_is_foreign = read.insert(file).second;
+        absl::StatusOr<nlohmann::ordered_json> made = Describe(*spec, components(*spec), &own);
+        status = made.status();
+        if (made.ok()) {
+          found->second = *std::move(made);
+        } else if (ExitCode(status) != kExitUserError) {
+          return json.is_array() ? WithPrefix(absl::StrCat("segment ", i, ": "), status) : status;
+        }
+      }
+      answer = found->second;
+      if (answer.is_object()) answer["id"] = spec->id;
     }
-    for (const std::string& group : t.frozen) absl::StrAppend(&key, "|frozen ", group);
-    auto found = known.find(key);
-    if (found == known.end()) {
-      absl::StatusOr<nlohmann::ordered_json> answer = Describe(*spec, components(*spec), problems);
-      if (!answer.ok()) return with_place(answer.status());
-      found = known.emplace(std::move(key), *std::move(answer)).first;
-    }
-    answers.push_back(found->second);
-    answers.back()["id"] = spec->id;
+    answers.push_back(std::move(answer));
+    for (SiteProblem& problem : ProblemsOf(status)) own.push_back(std::move(problem));
+    for (SiteProblem& problem : own) problems->push_back({i, std::move(problem)});
   }
   return json.is_array() ? answers : answers[0];
+}
+
+nlohmann::ordered_json ToJson(const std::vector<SegmentProblem>& problems) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const auto& [segment, problem] : problems) {
+    nlohmann::ordered_json entry = {{"segment", segment}, {"rule", nullptr}};
+    if (problem.rule >= 0) entry["rule"] = problem.rule;
+    entry["site"] = problem.site;
+    entry["what"] = problem.what;
+    list.push_back(std::move(entry));
+  }
+  return {{"problems", std::move(list)}};
 }
 
 }  // namespace qatlas::train

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "framework/recipe/segment.h"
 #include "framework/train/components.h"
+#include "framework/train/site_plan.h"
 #include "nlohmann/json.hpp"
 
 namespace qatlas::train {
@@ -19,18 +20,31 @@ namespace qatlas::train {
 //  nominal_group,
 //           bits, check}], quantizer_parameters, memory_bytes, memory: {...}, checkpoint_bytes}.
 // `quantizer`, `bits` and the like are null in full precision; `check` is null where the
-// quantizer's check passes, else what it says; such problems are also appended to `problems` ("site
-// 0.fc2.weight: quantizer 'int': ..."). Errors: components or rules that make no plan at all.
+// quantizer's check passes, else what it says; such problems are also appended to `problems`, and
+// so is what is wrong with the foreign checkpoint that the spec names. Errors: components or rules
+// that make no plan at all (ProblemsOf() tells which).
 absl::StatusOr<nlohmann::ordered_json> Describe(const recipe::SegmentSpec& spec,
                                                 Components& components,
-                                                std::vector<std::string>* problems);
+                                                std::vector<SiteProblem>* problems);
+
+// A problem of one segment among several.
+struct SegmentProblem {
+  size_t segment = 0;
+  SiteProblem problem;
+};
 
 // The same for a JSON text with one spec (an object) or several (an array): an object or an array.
-// Specs that name the same model and rules are worked out once.
+// Specs that name the same model and rules are worked out once, and their problems are told of the
+// first. What is wrong with a segment is no error but among `problems`, so that all are said at
+// once; its answer is null where it makes no plan. Errors: a text that is none of these, a plugin
+// that cannot be used.
 absl::StatusOr<nlohmann::ordered_json> DescribeText(
     const std::string& text,
     const std::function<Components&(const recipe::SegmentSpec&)>& components,
-    std::vector<std::string>* problems);
+    std::vector<SegmentProblem>* problems);
+
+// {"problems": [{"segment", "rule", "site", "what"}]}; `rule` is null where it is not known.
+nlohmann::ordered_json ToJson(const std::vector<SegmentProblem>& problems);
 
 }  // namespace qatlas::train
 

@@ -1,5 +1,6 @@
 #include "framework/train/foreign.h"
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <string>
@@ -25,8 +26,8 @@ class Loading {
     int64_t row = 0;
     for (const ForeignTensor& tensor : from.tensors) {
       taken_.insert(tensor.name);
-      const at::Tensor part = target.slice(0, row, row + tensor.rows);
-      CopyRows(tensor, tensor.transposed ? part.t() : part);
+      const at::Tensor part = target.dim() == 0 ? target : target.slice(0, row, row + tensor.rows);
+      Copy(tensor.name, tensor.transposed ? part.t() : part);
       row += tensor.rows;
     }
     for (const std::string& name : from.same) {
@@ -48,43 +49,56 @@ class Loading {
   }
 
   absl::Status Finish() {
-    std::vector<std::string> others;
     for (const std::string& name : file_.Names()) {
       bool known = taken_.count(name) != 0;
       for (const std::string& ending : layout_.ignored) known |= absl::EndsWith(name, ending);
-      if (!known) others.push_back(absl::StrCat("'", name, "'"));
-    }
-    if (!others.empty()) {
-      const size_t more = others.size() > kShownNames ? others.size() - kShownNames : 0;
-      others.resize(others.size() - more);
-      problems_.push_back(absl::StrCat(
-          "the model has no place for ", absl::StrJoin(others, ", "),
-          more > 0 ? absl::StrCat(" and ", more, " more") : "",
-          "; give the model the file's layers, and tied = false where the file has a head"));
+      if (!known) others_.push_back(absl::StrCat("'", name, "'"));
     }
     return Problems();
   }
 
+  // All of them, long lists cut.
   absl::Status Problems() const {
-    if (problems_.empty()) return absl::OkStatus();
+    std::vector<std::string> all;
+    if (!missing_.empty()) {
+      all.push_back(
+          absl::StrCat(Listed(missing_, ", "), missing_.size() == 1 ? " is" : " are", " missing"));
+    }
+    if (!problems_.empty()) all.push_back(Listed(problems_, "; "));
+    if (!others_.empty()) {
+      all.push_back(absl::StrCat(
+          "the model has no place for ", Listed(others_, ", "),
+          "; give the model the file's layers, and tied = false where the file has a head"));
+    }
+    if (all.empty()) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat(file_.path().string(), " (", layout_.name,
-                     ") does not fit this model: ", absl::StrJoin(problems_, "; ")));
+                     ") does not fit this model: ", absl::StrJoin(all, "; ")));
   }
 
  private:
-  void CopyRows(const ForeignTensor& tensor, at::Tensor target) {
-    const absl::StatusOr<at::Tensor> value = file_.Read(tensor.name);
+  static std::string Listed(const std::vector<std::string>& texts, const char* separator) {
+    const size_t shown = std::min(texts.size(), kShownNames);
+    const std::string list =
+        absl::StrJoin(texts.begin(), texts.begin() + static_cast<int64_t>(shown), separator);
+    if (shown == texts.size()) return list;
+    return absl::StrCat(list, " and ", texts.size() - shown, " more");
+  }
+
+  void Copy(const std::string& name, at::Tensor target) {
+    const absl::StatusOr<at::Tensor> value = file_.Read(name);
     if (!value.ok()) {
-      problems_.push_back(absl::StrCat("'", tensor.name, "' is missing"));
+      missing_.push_back(absl::StrCat("'", name, "'"));
     } else if (value->sizes() != target.sizes()) {
-      problems_.push_back(absl::StrCat("'", tensor.name, "' has shape [",
+      problems_.push_back(absl::StrCat("'", name, "' has shape [",
                                        absl::StrJoin(value->sizes(), ", "), "], [",
                                        absl::StrJoin(target.sizes(), ", "), "] is needed"));
     } else if (!at::isFloatingType(value->scalar_type())) {
-      problems_.push_back(absl::StrCat("'", tensor.name, "' has dtype ",
+      problems_.push_back(absl::StrCat("'", name, "' has dtype ",
                                        c10::toString(value->scalar_type()),
                                        ", a floating-point one is needed"));
+    } else if (!at::isfinite(value->to(at::kFloat)).all().item<bool>()) {
+      problems_.push_back(absl::StrCat("'", name, "' has values that are no finite numbers"));
     } else {
       at::NoGradGuard no_grad;
       target.copy_(*value);
@@ -106,7 +120,9 @@ class Loading {
   const SafetensorsFile& file_;
   const ForeignLayout& layout_;
   std::set<std::string> taken_;
-  std::vector<std::string> problems_;
+  std::vector<std::string> missing_;   // names in quotes
+  std::vector<std::string> problems_;  // sentences
+  std::vector<std::string> others_;    // names in quotes
 };
 
 std::map<std::string, const ForeignParameter*> Sources(const ForeignLayout& layout) {
@@ -124,14 +140,44 @@ const ForeignLayout* LayoutOf(const SafetensorsFile& file,
   return nullptr;
 }
 
+// A parameter under the model's own name, or as one of our checkpoints has it.
+ForeignParameter OwnParameter(const SafetensorsFile& file, const std::string& name, int64_t rows) {
+  for (const std::string prefix : {"model.", "", "merged."}) {
+    if (file.Has(prefix + name)) return {name, {{prefix + name, rows}}, {}};
+  }
+  return {name, {{name, rows}}, {}};
+}
+
+// The layout of a file in the model's own names; one of our checkpoints has more than the model.
+ForeignLayout OwnLayout(const SafetensorsFile& file, Model& model) {
+  ForeignLayout layout;
+  layout.name = "the model's own names";
+  for (const NamedParameter& parameter : model.Parameters()) {
+    const int64_t rows = parameter.tensor.dim() == 0 ? 1 : parameter.tensor.size(0);
+    layout.parameters.push_back(OwnParameter(file, parameter.name, rows));
+  }
+  for (const QuantizableLinear* linear : model.Linears()) {
+    if (linear->weight().defined()) continue;
+    layout.parameters.push_back(
+        OwnParameter(file, linear->Name() + ".weight", linear->out_features()));
+  }
+  if (!ReadCheckpointInfo(file).ok()) return layout;
+  for (const std::string& name : file.Names()) {
+    for (const char* prefix : {"merged.", "quantizer.", "adam.", "train."}) {
+      if (absl::StartsWith(name, prefix)) layout.ignored.push_back(name);
+    }
+  }
+  return layout;
+}
+
 }  // namespace
 
 absl::Status LoadForeign(const SafetensorsFile& file, const std::vector<ForeignLayout>& layouts,
                          Model& model) {
-  const ForeignLayout* layout = LayoutOf(file, layouts);
-  if (layout == nullptr) return LoadModel(file, /*foreign=*/true, model);
-  const auto sources = Sources(*layout);
-  Loading loading(file, *layout);
+  const ForeignLayout* found = LayoutOf(file, layouts);
+  const ForeignLayout layout = found == nullptr ? OwnLayout(file, model) : *found;
+  const auto sources = Sources(layout);
+  Loading loading(file, layout);
   for (const NamedParameter& parameter : model.Parameters()) {
     const auto source = sources.find(parameter.name);
     if (source == sources.end()) {
@@ -150,11 +196,14 @@ absl::Status LoadForeign(const SafetensorsFile& file, const std::vector<ForeignL
 absl::Status LoadForeignWeight(const SafetensorsFile& file,
                                const std::vector<ForeignLayout>& layouts,
                                const QuantizableLinear& linear, at::Tensor target) {
-  const ForeignLayout* layout = LayoutOf(file, layouts);
-  if (layout == nullptr) return LoadWeight(file, /*foreign=*/true, linear, std::move(target));
-  const auto sources = Sources(*layout);
-  Loading loading(file, *layout);
   const std::string name = linear.Name() + ".weight";
+  const ForeignLayout* found = LayoutOf(file, layouts);
+  ForeignLayout own;
+  own.name = "the model's own names";
+  own.parameters = {OwnParameter(file, name, linear.out_features())};
+  const ForeignLayout& layout = found == nullptr ? own : *found;
+  const auto sources = Sources(layout);
+  Loading loading(file, layout);
   const auto source = sources.find(name);
   if (source == sources.end()) {
     loading.Lacks(name);

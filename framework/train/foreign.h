@@ -11,8 +11,10 @@
 namespace qatlas::train {
 
 // Copies the parameters of the model from the file: by the first of the layouts that the file has
-// (ForeignLayout), else by the model's own names. Floating-point types are converted. Errors name
-// every tensor that is missing, has another shape, or is in the file and belongs to no parameter.
+// (ForeignLayout), else by the model's own names; one of our own checkpoints will do, whose
+// quantizers and moments are left. Floating-point types are converted. Errors name, all at once,
+// tensors that are missing, have another shape or no finite numbers, or belong to no parameter. A
+// model on the meta device is checked and gets nothing.
 // Weights that were put off are left to LoadForeignWeight().
 absl::Status LoadForeign(const SafetensorsFile& file, const std::vector<ForeignLayout>& layouts,
                          Model& model);

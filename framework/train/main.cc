@@ -160,7 +160,7 @@ int ServeMain(const Flags& flags) {
 }
 
 int DescribeMain(const Flags& flags) {
-  std::vector<std::string> problems;
+  std::vector<SegmentProblem> problems;
   const absl::Status status = CatchTorch([&]() -> absl::Status {
     QATLAS_ASSIGN_OR_RETURN(const std::string text, ReadFile(flags.spec));
     std::unique_ptr<PluginComponents> components;
@@ -179,11 +179,14 @@ int DescribeMain(const Flags& flags) {
     absl::StatusOr<nlohmann::ordered_json> answer = DescribeText(text, open, &problems);
     QATLAS_RETURN_IF_ERROR(failed);
     if (!answer.ok()) return answer.status();
-    std::printf("%s\n", answer->dump(1).c_str());
+    const nlohmann::ordered_json told = problems.empty() ? *std::move(answer) : ToJson(problems);
+    std::printf("%s\n", told.dump(1).c_str());
     return absl::OkStatus();
   });
   if (!status.ok()) return End(status);
-  for (const std::string& problem : problems) Say(problem);
+  for (const auto& [segment, problem] : problems) {
+    Say(absl::StrCat("segment ", segment, ": ", problem.Show()));
+  }
   return problems.empty() ? kExitDone : kExitUserError;
 }
 

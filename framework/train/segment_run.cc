@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -90,6 +91,8 @@ class SegmentRun {
     reporter.Start(trainee_->builder->Counts(trajectory_.sequence_length).Total());
     if (step_ < spec_.end_step || !at_end_) {
       QATLAS_RETURN_IF_ERROR(Train(&reporter));
+      // Of a run alone: a trunk may still come back, and its state tells those that fork from it.
+      if (spec_.evaluate) QATLAS_RETURN_IF_ERROR(losses_.CheckEnd(step_));
       QATLAS_RETURN_IF_ERROR(Save(kCheckpoint));
       reporter.Checkpoint(step_);
     }
@@ -189,12 +192,16 @@ class SegmentRun {
     step_ = start.file != nullptr && !start.foreign ? info.step : spec_.begin_step;
     from_step_ = step_;
     QATLAS_ASSIGN_OR_RETURN(trainee_, MakeTrainee(spec_, components_, start, sequences));
-    if (info.trajectory == trajectory_.Identity()) {
-      QATLAS_ASSIGN_OR_RETURN(const at::Tensor state, start.file->Read("train.losses"));
-      QATLAS_RETURN_IF_ERROR(losses_.Restore(state, info.step - trajectory_.start_step));
-    }
     sequences_ = sequences;
-    return absl::OkStatus();
+    return BeginLosses(start, info);
+  }
+
+  absl::Status BeginLosses(const Start& start, const CheckpointInfo& info) {
+    losses_.SetUniformLoss(std::log(static_cast<double>(trainee_->builder->VocabularySize())));
+    if (start.file == nullptr || start.foreign) return absl::OkStatus();
+    QATLAS_ASSIGN_OR_RETURN(const at::Tensor state, start.file->Read("train.losses"));
+    if (info.trajectory != trajectory_.Identity()) return losses_.Follow(state);
+    return losses_.Restore(state, info.step - trajectory_.start_step);
   }
 
   absl::Status OpenStart(Start* start, CheckpointInfo* info) {
@@ -335,50 +342,6 @@ absl::StatusOr<bool> IsDone(const fs::path& folder, const recipe::SegmentSpec& s
 }
 
 }  // namespace
-
-absl::StatusOr<recipe::SegmentSpec> ReadSpec(const fs::path& file) {
-  QATLAS_ASSIGN_OR_RETURN(const std::string text, ReadFile(file));
-  const auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
-  if (json.is_discarded()) {
-    return absl::InvalidArgumentError(absl::StrCat(file.string(), " is not JSON"));
-  }
-  absl::StatusOr<recipe::SegmentSpec> spec = recipe::SegmentSpec::FromJson(json);
-  absl::Status status = spec.status();
-  if (status.ok()) status = CheckSpec(*spec);
-  if (status.ok()) return spec;
-  return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", status.message()));
-}
-
-absl::Status CheckSpec(const recipe::SegmentSpec& spec) {
-  const recipe::Trajectory& t = spec.trajectory;
-  auto positive = [](const char* name, int64_t value) {
-    return value > 0 ? absl::OkStatus()
-                     : absl::InvalidArgumentError(absl::StrCat(name, " is ", value));
-  };
-  QATLAS_RETURN_IF_ERROR(positive("sequence_length", t.sequence_length));
-  QATLAS_RETURN_IF_ERROR(positive("batch_sequences", t.batch_sequences));
-  QATLAS_RETURN_IF_ERROR(positive("micro_batch_sequences", t.micro_batch_sequences));
-  QATLAS_RETURN_IF_ERROR(positive("threads", t.threads));
-  QATLAS_RETURN_IF_ERROR(positive("smoothing_tokens", spec.evaluation.smoothing_tokens));
-  if (t.batch_sequences % t.micro_batch_sequences != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("micro_batch_sequences = ", t.micro_batch_sequences, " does not divide ",
-                     "batch_sequences = ", t.batch_sequences));
-  }
-  if (spec.begin_step < t.start_step || t.start_step < 0 || spec.end_step < spec.begin_step) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("steps are out of order: the trajectory starts at ", t.start_step,
-                     ", the segment begins at ", spec.begin_step, " and ends at ", spec.end_step));
-  }
-  const int64_t tokens_per_step = t.batch_sequences * t.sequence_length;
-  if (spec.evaluation.smoothing_tokens > kLossHistory * tokens_per_step) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "smoothing_tokens is ", spec.evaluation.smoothing_tokens, "; the losses of the last ",
-        kLossHistory, " steps are kept, which are ", kLossHistory * tokens_per_step, " tokens"));
-  }
-  if (spec.id.empty()) return absl::InvalidArgumentError("id is missing");
-  return absl::OkStatus();
-}
 
 absl::Status RunSegment(const fs::path& folder, const SegmentInputs& inputs, Components& components,
                         const SegmentHooks& hooks, int64_t* step) {

@@ -2,8 +2,10 @@
 
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "nlohmann/json.hpp"
 #include "qatlas/check.h"
 #include "qatlas/site.h"
 
@@ -22,16 +24,70 @@ std::string ListSites(const std::vector<QuantizableLinear*>& linears) {
   return absl::StrJoin(names, ", ");
 }
 
-absl::Status CheckAbility(const Site& site, const recipe::ResolvedRule& rule,
-                          const QuantizerComponent& quantizer) {
-  if (quantizer.Can(site.operand)) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("site ", site.Name(), " (rule '", rule.sites, "'): the quantizer '",
-                   rule.quantizer.component, "' does not do operand '", site.operand,
-                   "'; its abilities are ", absl::StrJoin(quantizer.abilities, ", ")));
+constexpr char kProblemsPayload[] = "qatlas/site-problems";
+
+std::optional<SiteProblem> CheckAbility(const Site& site, int rule,
+                                        const recipe::ResolvedRule& written,
+                                        const QuantizerComponent& quantizer) {
+  if (quantizer.Can(site.operand)) return std::nullopt;
+  return SiteProblem{rule, site.Name(),
+                     absl::StrCat("the quantizer '", written.quantizer.component,
+                                  "' does not do operand '", site.operand, "'; its abilities are ",
+                                  absl::StrJoin(quantizer.abilities, ", "))};
+}
+
+// What the rules of one linear ask of their quantizers.
+void CheckLinear(const LinearPlan& plan, const std::vector<recipe::ResolvedRule>& rules,
+                 const std::vector<QuantizerComponent>& quantizers,
+                 std::vector<SiteProblem>* problems) {
+  const auto add = [problems](std::optional<SiteProblem> problem) {
+    if (problem.has_value()) problems->push_back(*std::move(problem));
+  };
+  if (const int rule = plan.weight_rule; rule != kFullPrecision) {
+    add(CheckAbility(plan.linear->WeightSite(), rule, rules[rule], quantizers[rule]));
+  }
+  const int rule = plan.input_rule;
+  if (rule == kFullPrecision) return;
+  const Site site = plan.linear->InputSite();
+  add(CheckAbility(site, rule, rules[rule], quantizers[rule]));
+  if (quantizers[rule].Can(kLinear) && !plan.OwnsInput()) {
+    add(SiteProblem{rule, site.Name(),
+                    absl::StrCat("the quantizer '", rules[rule].quantizer.component,
+                                 "' owns whole linears, so one rule must give it weight and input "
+                                 "alike")});
+  }
 }
 
 }  // namespace
+
+std::string SiteProblem::Show() const {
+  return site.empty() ? what : absl::StrCat("site ", site, ": ", what);
+}
+
+absl::Status ToStatus(const std::vector<SiteProblem>& problems) {
+  if (problems.empty()) return absl::OkStatus();
+  std::vector<std::string> lines;
+  nlohmann::json json = nlohmann::json::array();
+  for (const SiteProblem& problem : problems) {
+    lines.push_back(problem.Show());
+    json.push_back({problem.rule, problem.site, problem.what});
+  }
+  absl::Status status = absl::InvalidArgumentError(absl::StrJoin(lines, "\n"));
+  status.SetPayload(kProblemsPayload, absl::Cord(json.dump()));
+  return status;
+}
+
+std::vector<SiteProblem> ProblemsOf(const absl::Status& status) {
+  if (status.ok()) return {};
+  const auto payload = status.GetPayload(kProblemsPayload);
+  if (!payload.has_value()) return {{kFullPrecision, "", std::string(status.message())}};
+  std::vector<SiteProblem> problems;
+  for (const nlohmann::json& entry : nlohmann::json::parse(std::string(*payload))) {
+    problems.push_back(
+        {entry[0].get<int>(), entry[1].get<std::string>(), entry[2].get<std::string>()});
+  }
+  return problems;
+}
 
 absl::StatusOr<std::vector<QuantizerComponent>> MakeQuantizers(
     const std::vector<recipe::ResolvedRule>& rules, Components& components) {
@@ -51,75 +107,68 @@ absl::StatusOr<std::vector<LinearPlan>> PlanSites(
     const std::vector<QuantizableLinear*>& linears, const std::vector<recipe::ResolvedRule>& rules,
     const std::vector<QuantizerComponent>& quantizers) {
   std::vector<LinearPlan> plans;
+  std::vector<SiteProblem> problems;
   for (QuantizableLinear* linear : linears) plans.push_back({linear});
   for (size_t r = 0; r < rules.size(); ++r) {
-    QATLAS_ASSIGN_OR_RETURN(SitePattern pattern, SitePattern::Parse(rules[r].sites));
+    const absl::StatusOr<SitePattern> pattern = SitePattern::Parse(rules[r].sites);
+    if (!pattern.ok()) {
+      problems.push_back({static_cast<int>(r), "", std::string(pattern.status().message())});
+      continue;
+    }
     const int rule = quantizers[r].quantizer == nullptr ? kFullPrecision : static_cast<int>(r);
     bool matched = false;
     for (LinearPlan& plan : plans) {
-      if (pattern.Matches(plan.linear->WeightSite())) {
+      if (pattern->Matches(plan.linear->WeightSite())) {
         plan.weight_rule = rule;
         matched = true;
       }
-      if (pattern.Matches(plan.linear->InputSite())) {
+      if (pattern->Matches(plan.linear->InputSite())) {
         plan.input_rule = rule;
         matched = true;
       }
     }
     if (!matched) {
-      return absl::InvalidArgumentError(absl::StrCat("the rule for sites '", rules[r].sites,
-                                                     "' matches none; the model's sites are ",
-                                                     ListSites(linears)));
+      problems.push_back(
+          {static_cast<int>(r), "",
+           absl::StrCat("the rule for sites '", rules[r].sites,
+                        "' matches none; the model's sites are ", ListSites(linears))});
     }
   }
   for (LinearPlan& plan : plans) {
-    if (plan.weight_rule != kFullPrecision) {
-      const QuantizerComponent& quantizer = quantizers[plan.weight_rule];
-      plan.whole = quantizer.Can(kLinear);
-      QATLAS_RETURN_IF_ERROR(
-          CheckAbility(plan.linear->WeightSite(), rules[plan.weight_rule], quantizer));
-    }
-    if (plan.input_rule == kFullPrecision) continue;
-    const QuantizerComponent& quantizer = quantizers[plan.input_rule];
-    QATLAS_RETURN_IF_ERROR(
-        CheckAbility(plan.linear->InputSite(), rules[plan.input_rule], quantizer));
-    if (quantizer.Can(kLinear) && !plan.OwnsInput()) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("site ", plan.linear->InputSite().Name(), ": the quantizer '",
-                       rules[plan.input_rule].quantizer.component,
-                       "' owns whole linears, so one rule must give it weight and input alike"));
-    }
+    if (plan.weight_rule != kFullPrecision) plan.whole = quantizers[plan.weight_rule].Can(kLinear);
+    CheckLinear(plan, rules, quantizers, &problems);
   }
+  QATLAS_RETURN_IF_ERROR(ToStatus(problems));
   return plans;
 }
 
-absl::Status CheckSite(const LinearPlan& plan, const char* operand,
-                       const std::vector<recipe::ResolvedRule>& rules,
-                       const std::vector<QuantizerComponent>& quantizers) {
+std::optional<SiteProblem> CheckSite(const LinearPlan& plan, const char* operand,
+                                     const std::vector<recipe::ResolvedRule>& rules,
+                                     const std::vector<QuantizerComponent>& quantizers) {
   const bool weight = std::string_view(operand) == kWeight;
   const int rule = weight ? plan.weight_rule : plan.input_rule;
-  if (rule == kFullPrecision) return absl::OkStatus();
+  if (rule == kFullPrecision) return std::nullopt;
   const absl::Status status = quantizers[rule].quantizer->Check(operand, plan.linear->in_features(),
                                                                 plan.linear->out_features());
-  if (status.ok()) return status;
+  if (status.ok()) return std::nullopt;
   const Site site = weight ? plan.linear->WeightSite() : plan.linear->InputSite();
-  return absl::InvalidArgumentError(absl::StrCat("site ", site.Name(), ": quantizer '",
-                                                 rules[rule].quantizer.component,
-                                                 "': ", status.message()));
+  return SiteProblem{
+      rule, site.Name(),
+      absl::StrCat("quantizer '", rules[rule].quantizer.component, "': ", status.message())};
 }
 
 absl::Status CheckSites(const std::vector<LinearPlan>& plans,
                         const std::vector<recipe::ResolvedRule>& rules,
                         const std::vector<QuantizerComponent>& quantizers) {
-  std::vector<std::string> problems;
+  std::vector<SiteProblem> problems;
   for (const LinearPlan& plan : plans) {
     for (const char* operand : {kWeight, kInput}) {
-      const absl::Status status = CheckSite(plan, operand, rules, quantizers);
-      if (!status.ok()) problems.emplace_back(status.message());
+      if (auto problem = CheckSite(plan, operand, rules, quantizers)) {
+        problems.push_back(*std::move(problem));
+      }
     }
   }
-  if (problems.empty()) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrJoin(problems, "\n"));
+  return ToStatus(problems);
 }
 
 }  // namespace qatlas::train

@@ -2,6 +2,7 @@
 #ifndef QATLAS_FRAMEWORK_TRAIN_SITE_PLAN_H_
 #define QATLAS_FRAMEWORK_TRAIN_SITE_PLAN_H_
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,22 +26,35 @@ struct LinearPlan {
   bool OwnsInput() const { return whole && input_rule == weight_rule; }
 };
 
+// What is wrong with one site, or with a rule.
+struct SiteProblem {
+  int rule = kFullPrecision;  // index; kFullPrecision: not known
+  std::string site;           // "0.fc2.weight"; "": of the rule as a whole
+  std::string what;           // "quantizer 'int': group = 24 does not divide 32"
+
+  std::string Show() const;  // "site 0.fc2.weight: quantizer ..."
+};
+// InvalidArgument that says all of them, one a line; OK where there are none.
+absl::Status ToStatus(const std::vector<SiteProblem>& problems);
+// What such a status was made of; of another error its message, of no rule.
+std::vector<SiteProblem> ProblemsOf(const absl::Status& status);
+
 // The quantizers of the rules, in order; an empty entry for "none".
 absl::StatusOr<std::vector<QuantizerComponent>> MakeQuantizers(
     const std::vector<recipe::ResolvedRule>& rules, Components& components);
 
-// Later rules override earlier ones, site by site. InvalidArgument: a pattern that cannot be read
-// or matches no site (all sites are listed); an operand that the quantizer cannot do; a quantizer
-// of whole linears on an input whose weight has another rule.
+// Later rules override earlier ones, site by site. InvalidArgument, all at once: a pattern that
+// cannot be read or matches no site (all sites are listed); an operand that the quantizer cannot
+// do; a quantizer of whole linears on an input whose weight has another rule.
 absl::StatusOr<std::vector<LinearPlan>> PlanSites(
     const std::vector<QuantizableLinear*>& linears, const std::vector<recipe::ResolvedRule>& rules,
     const std::vector<QuantizerComponent>& quantizers);
 
 // The quantizers' own checks for one site: "site 0.fc2.weight: quantizer 'int': group = ...".
-absl::Status CheckSite(const LinearPlan& plan, const char* operand,
-                       const std::vector<recipe::ResolvedRule>& rules,
-                       const std::vector<QuantizerComponent>& quantizers);
-// Of all sites; all that fail are named, one a line.
+std::optional<SiteProblem> CheckSite(const LinearPlan& plan, const char* operand,
+                                     const std::vector<recipe::ResolvedRule>& rules,
+                                     const std::vector<QuantizerComponent>& quantizers);
+// Of all sites, as ToStatus() says them.
 absl::Status CheckSites(const std::vector<LinearPlan>& plans,
                         const std::vector<recipe::ResolvedRule>& rules,
                         const std::vector<QuantizerComponent>& quantizers);

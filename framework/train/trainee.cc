@@ -94,7 +94,7 @@ absl::Status MakeWeight(const Start& start, const ModelBuilder& builder, at::Dev
     QATLAS_RETURN_IF_ERROR(
         LoadForeignWeight(*start.file, builder.ForeignLayouts(), linear, weight));
   } else if (!restoring) {
-    QATLAS_RETURN_IF_ERROR(LoadWeight(*start.file, /*foreign=*/false, linear, weight));
+    QATLAS_RETURN_IF_ERROR(LoadWeight(*start.file, linear, weight));
   }
   linear.SetWeight(at::Tensor(weight).requires_grad_());
   return absl::OkStatus();
@@ -194,7 +194,7 @@ absl::StatusOr<std::unique_ptr<Trainee>> MakeTrainee(const recipe::SegmentSpec& 
     QATLAS_RETURN_IF_ERROR(
         LoadForeign(*start.file, trainee->builder->ForeignLayouts(), *trainee->model));
   } else if (ours) {
-    QATLAS_RETURN_IF_ERROR(LoadModel(*start.file, /*foreign=*/false, *trainee->model));
+    QATLAS_RETURN_IF_ERROR(LoadModel(*start.file, *trainee->model));
   }
   QATLAS_ASSIGN_OR_RETURN(trainee->sites,
                           AttachQuantizers(*trainee->model, trainee->plans, request));

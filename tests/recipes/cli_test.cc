@@ -78,6 +78,51 @@ TEST(CommandLine, GroupThatDoesNotDivideIsRefusedBeforeTraining) {
                !fs::is_empty(folder.path() / "store" / "segments"));
 }
 
+// Both mistakes at once, each with its place, scheme and model, before anything is trained.
+TEST(CommandLine, SitesAreCheckedWhereARecipeIsValidated) {
+  TemporaryFolder folder;
+  const fs::path file = folder.path() / "bad.toml";
+  std::ofstream(file) << R"(
+[data]
+source = "synthetic"
+train_tokens = 100_000
+validation_tokens = 10_000
+vocabulary = 64
+[training]
+sequence_length = 16
+[model.s]
+use = "llama"
+layers = 1
+width = 32
+ffn = 64
+heads = 2
+[scheme.wa]
+use = "uniform"
+group = 24
+[scheme.r]
+rules = [
+  { sites = "*.fc9.input", use = "int" },
+  { sites = "7.fc1.weight", use = "int" },
+]
+[[grid]]
+models = ["s"]
+tokens = [65_536]
+schemes = ["wa", "r"]
+)";
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"recipe", "validate", file.string()},
+        std::vector<std::string>{"run", file.string(), "--dry-run"}}) {
+    const Finished finished = RunProgram(Command(words));
+    EXPECT_EQ(finished.exit_code, 3) << finished.output;
+    for (const char* part :
+         {"bad.toml:15:9: scheme 'wa', model 's': site", "group = 24 does not divide",
+          "bad.toml:20:3: scheme 'r', model 's': the rule for sites '*.fc9.input' matches none",
+          "bad.toml:21:3: scheme 'r', model 's': the rule for sites '7.fc1.weight' matches none"}) {
+      EXPECT_TRUE(absl::StrContains(finished.output, part)) << part << "\n" << finished.output;
+    }
+  }
+}
+
 // The paper's grid is planned (parameter counts, FLOPs, time) without its data and never trained.
 TEST(CommandLine, PaperGridIsPlanned) {
   TemporaryFolder folder;
@@ -272,6 +317,27 @@ TEST(CommandLine, StudyIsTrainedExportedAndFreed) {
       Command({"store", "gc", "--drop-finals", "--drop-forks", "--json", "--store", store}));
   ASSERT_EQ(gc.exit_code, 0) << gc.output;
   EXPECT_GT(nlohmann::json::parse(gc.output)["bytes"], 0);
+  // What was freed comes back when it is asked for.
+  exported[2] = "a-32768-wa_group=16-cooldown-s1";
+  const Finished freed = RunProgram(Command(exported));
+  EXPECT_EQ(freed.exit_code, 1) << freed.output;
+  EXPECT_TRUE(absl::StrContains(freed.output, "--restore a-32768-wa_group=16-cooldown-s1"))
+      << freed.output;
+  const Finished restored = RunProgram(with({"run"}, {"--no-report", "--restore", exported[2]}));
+  EXPECT_EQ(restored.exit_code, 0) << restored.output;
+  EXPECT_EQ(RunProgram(Command(exported)).exit_code, 0);
+  // Enough is known of the runs to train them again.
+  const auto provenance =
+      nlohmann::json::parse(ReadFile(fs::path(store) / "studies/smoke/provenance.json"));
+  const std::string plugins = provenance["worker"]["plugins"].dump();
+  for (const char* name : {"llama", "int", "uniform", "lsq"}) {
+    EXPECT_TRUE(absl::StrContains(plugins, name)) << plugins;
+  }
+  EXPECT_TRUE(absl::StrContains(provenance["models"]["a"].get<std::string>(), "learning rate"));
+  EXPECT_EQ(provenance["budgets, tokens"]["a"].dump(), "[32768]");
+  EXPECT_EQ(provenance["optimizer"]["beta1"].get<double>(), .9);
+  EXPECT_TRUE(provenance["schemes"].contains("wa group=16")) << provenance["schemes"];
+  EXPECT_TRUE(provenance["data"].contains("branching")) << provenance["data"];
   // Results stay: the report is written again from them.
   const Finished report = RunProgram(with({"report"}));
   // So few runs fit no law, which is said where a program and a person look.

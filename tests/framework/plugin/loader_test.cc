@@ -84,8 +84,9 @@ TEST_F(LoaderTest, WrongAbiInManifestIsPassedOver) {
 TEST_F(LoaderTest, WrongAbiInLibrary) {
   EXPECT_EQ(Message(CreateBroken("wrong_abi", RawManifest("wrong_abi")), "wrong_abi.so"),
             absl::StrCat("the library is built for SDK ABI 999, this program has SDK ABI ",
-                         QATLAS_SDK_ABI, ": the plugin is newer; install a Qatlas that has SDK ABI 999, or "
-                                         "build the plugin against the installed SDK"));
+                         QATLAS_SDK_ABI,
+                         ": the plugin is newer; install a Qatlas that has SDK ABI 999, or "
+                         "build the plugin against the installed SDK"));
 }
 
 TEST_F(LoaderTest, WrongMagic) {
@@ -142,6 +143,27 @@ TEST_F(LoaderTest, AFileThatIsNoLibrary) {
   folder_.Write("text.toml", RawManifest("text"));
   EXPECT_THAT(Message(CreateAndCheckGood("text"), "text.so"),
               AllOf(StartsWith("it cannot be opened: "), HasSubstr("file too short")));
+}
+
+// The linker maps what the headers name, and a page behind the file's end kills the process.
+TEST_F(LoaderTest, ATruncatedLibraryIsNotOpened) {
+  folder_.Copy("scheme-test-good", "half");
+  folder_.Write("half.toml", RawManifest("half"));
+  const std::string library = folder_.File("half.so");
+  const uintmax_t whole = std::filesystem::file_size(library);
+  const Catalog before = Catalog::Scan({folder_.path()});
+  for (const uintmax_t bytes : {whole - 1, whole / 2, uintmax_t{4096}, uintmax_t{100}}) {
+    std::filesystem::resize_file(library, bytes);
+    EXPECT_THAT(Message(Create<Scheme>(before, "half", {}).status(), "half.so"),
+                StartsWith("it is truncated: "))
+        << bytes;
+    const Catalog after = Catalog::Scan({folder_.path()});
+    EXPECT_EQ(after.FindDeclaration(QATLAS_KIND_SCHEME, "half"), nullptr);
+    ASSERT_EQ(after.passed_over().size(), 1u);
+    EXPECT_EQ(after.passed_over()[0].path, library);
+    EXPECT_TRUE(after.passed_over()[0].broken);
+    EXPECT_THAT(after.passed_over()[0].reason, StartsWith("it is truncated: "));
+  }
 }
 
 TEST_F(LoaderTest, AnErrorStaysTheSameWhenAskedAgain) {

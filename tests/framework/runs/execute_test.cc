@@ -144,9 +144,13 @@ TEST_F(ExecuteTest, AFailureBlocksItsDescendantsAlone) {
   const Plan plan = MustPlan(recipe);
   EXPECT_EQ(plan.totals.segments, 0);
   EXPECT_THAT(ShowPlan(plan, 1), HasSubstr("failed before: nan after step 21: as scripted"));
-  report = MustRun(recipe);
+  Recorder again;
+  report = MustRun(recipe, 2, &again);
   EXPECT_EQ(report.trained, 0);
   EXPECT_EQ(report.ExitCode(), 5);
+  ASSERT_EQ(again.Count(Event::Kind::kFailed), 1) << "and said once more, with what to do";
+  EXPECT_EQ(again.events[1].message,
+            "nan after step 21: as scripted (in an earlier run; --retry-failed tries it again)");
   // ...unless asked for.
   PlanOptions options = Planning();
   options.retry_failed = true;
@@ -209,6 +213,11 @@ TEST_F(ExecuteTest, ExitCodesWithoutAWordAreStillReasons) {
   EXPECT_THAT(MustRun(Recipe({20})).outcomes[0].why, HasSubstr("plugin: exit code 6"));
   unsetenv("FAKE_SCRIPT");
   EXPECT_EQ(MustRun(Recipe({20})).failed, 0) << "tried again";
+}
+
+TEST_F(ExecuteTest, AWorkersLastWordCountsWhereItCouldNotBeWritten) {
+  setenv("FAKE_SCRIPT", R"([{"when": {"end_step": 15}, "do": "say", "at": 4}])", 1);
+  EXPECT_EQ(MustRun(Recipe({20})).outcomes[0].why, "io after step 4: No space left");
 }
 
 TEST_F(ExecuteTest, ASignalStopsCleanlyAndTheNextRunGoesOn) {

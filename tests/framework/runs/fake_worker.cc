@@ -59,6 +59,18 @@ void WriteFile(const fs::path& path, const std::string& text) {
   fs::rename(temporary, path);
 }
 
+// A checkpoint as a safetensors file without tensors, and back.
+void WriteCheckpoint(const fs::path& path, int64_t step, const std::string& state) {
+  const std::string header =
+      json{{"__metadata__", {{"step", std::to_string(step)}, {"state", state}}}}.dump();
+  const uint64_t length = header.size();
+  std::string text(reinterpret_cast<const char*>(&length), sizeof(length));
+  WriteFile(path, text + header);
+}
+json ReadCheckpoint(const fs::path& path) {
+  return json::parse(ReadFile(path).substr(8)).at("__metadata__");
+}
+
 long Environment(const char* name, long fallback) {
   const char* text = std::getenv(name);
   return text == nullptr ? fallback : std::atol(text);
@@ -80,6 +92,10 @@ json Counts(const SegmentSpec& spec) {
           {"flops_per_token", 72.0 * width * width}};
 }
 
+json Refused(size_t segment, const json& rule, const std::string& site, const std::string& what) {
+  return {{"segment", segment}, {"rule", rule}, {"site", site}, {"what", what}};
+}
+
 // W4 has a group of its own.
 json Groups(const SegmentSpec& spec) {
   json groups = {"model"};
@@ -92,13 +108,18 @@ json Groups(const SegmentSpec& spec) {
 }
 
 int Describe(const std::string& path) {
-  json answers = json::array();
+  json answers = json::array(), problems = json::array();
   for (const json& element : json::parse(ReadFile(path))) {
     const SegmentSpec spec = SegmentSpec::FromJson(element).value();
+    if (spec.start_is_foreign && ReadFile(spec.start_checkpoint).empty()) {
+      problems.push_back(
+          Refused(answers.size(), json(), "", spec.start_checkpoint + " is no safetensors file"));
+    }
     for (const auto& rule : spec.trajectory.rules) {
       if (rule.quantizer.component == "refused") {
-        std::fprintf(stderr, "site 0.fc1.weight: group 5 does not divide 8\n");
-        return 3;
+        for (const char* site : {"0.fc1.weight", "0.fc1.input", "1.fc1.weight"}) {
+          problems.push_back(Refused(answers.size(), 0, site, "group 5 does not divide 8"));
+        }
       }
       if (rule.quantizer.component == "missing") {
         std::fprintf(stderr, "qatlas-train: there is no quantizer 'missing'\n");
@@ -133,6 +154,10 @@ int Describe(const std::string& path) {
                        {"checkpoint_bytes", Environment("FAKE_CHECKPOINT", 1 << 10)}});
   }
   Log("describe " + std::to_string(answers.size()));
+  if (!problems.empty()) {
+    std::printf("%s\n", json{{"problems", problems}}.dump().c_str());
+    return 3;
+  }
   std::printf("%s\n", answers.dump().c_str());
   return 0;
 }
@@ -197,8 +222,9 @@ int Run(const fs::path& folder) {
     if (spec.start_is_foreign) {
       state = Hash(ReadFile(spec.start_checkpoint));
     } else {
-      const json start = json::parse(ReadFile(spec.start_checkpoint));
-      if (start["step"] != spec.begin_step) return Fail(folder, "user-error", step, 3);
+      const json start = ReadCheckpoint(spec.start_checkpoint);
+      if (start["step"] != std::to_string(spec.begin_step))
+        return Fail(folder, "user-error", step, 3);
       state = start["state"];
     }
   } else {
@@ -218,6 +244,14 @@ int Run(const fs::path& folder) {
       }
       if (action == "crash") std::abort();
       if (action == "exit") return script["code"];
+      // Where failed.json cannot be written, its words are on the pipe alone.
+      if (action == "say") {
+        const json words = {
+            {"event", "failed"}, {"step", step}, {"kind", "io"}, {"message", "No space left"}};
+        std::printf("%s\n", words.dump().c_str());
+        std::fflush(stdout);
+        return 5;
+      }
       if (action == "lie") return 0;
       if (action == "hang") {
         signal(SIGTERM, SIG_IGN);
@@ -246,7 +280,7 @@ int Run(const fs::path& folder) {
     std::fflush(stdout);
     if (pause.count() > 0) std::this_thread::sleep_for(pause);
   }
-  WriteFile(folder / "checkpoint.safetensors", json{{"step", step}, {"state", state}}.dump());
+  WriteCheckpoint(folder / "checkpoint.safetensors", step, state);
   json result = {{"id", spec.id},  {"end_step", spec.end_step}, {"train_loss_smoothed", 2.0},
                  {"state", state}, {"validation", nullptr},     {"counts", Counts(spec)}};
   if (spec.evaluate) {

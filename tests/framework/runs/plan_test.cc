@@ -184,6 +184,24 @@ TEST_F(PlanTest, AFreedCheckpointIsTrainedAgainWhenNeeded) {
   EXPECT_FALSE(std::filesystem::exists(store_.WorkFolder(trunk)));
 }
 
+TEST_F(PlanTest, TheFinalStateOfARunIsTrainedAgainWhenAskedFor) {
+  MustRun(Recipe({20}));
+  const Plan before = MustPlan(Recipe({20}));
+  const std::string id = before.segments[before.runs[1].segments.back()].spec.id;
+  const std::string state = ReadFile(store_.SegmentFolder(id) / kCheckpointFile);
+  const std::string plan_file = ReadFile(store_.StudyFolder("test") / "plan.json");
+  std::filesystem::remove(store_.SegmentFolder(id) / kCheckpointFile);
+  EXPECT_EQ(MustPlan(Recipe({20})).totals.segments, 0);
+  PlanOptions options = Planning();
+  options.restore = {before.runs[1].name};
+  EXPECT_EQ(MustRunIn(Recipe({20}), store_, 2, nullptr, options).trained, 1);
+  EXPECT_EQ(ReadFile(store_.SegmentFolder(id) / kCheckpointFile), state);
+  EXPECT_EQ(ReadFile(store_.StudyFolder("test") / "plan.json"), plan_file);
+  EXPECT_EQ(MustPlan(Recipe({20}), options).totals.segments, 0) << "it is there";
+  options.restore = {"xs-160-w5"};
+  EXPECT_TRUE(absl::IsNotFound(MakePlan(Recipe({20}), store_, options).status()));
+}
+
 TEST_F(PlanTest, AnotherEvaluationTrainsNothing) {
   MustRun(Recipe({20}));
   auto recipe = Recipe({20});
@@ -210,11 +228,19 @@ TEST_F(PlanTest, SizesTimesAndTheirSourceAreSaid) {
 }
 
 TEST_F(PlanTest, TheWorkersComplaintsComeBeforeTraining) {
-  auto recipe = Recipe({20});
-  recipe.schemes[1].rules[0].quantizer.component = "refused";
+  // Of both schemes at once, with their places; sites that share one stand together.
+  auto recipe = Recipe({20}, 3);
+  for (int scheme : {1, 2}) {
+    recipe.schemes[scheme].rules[0].quantizer.component = "refused";
+    recipe.schemes[scheme].rules[0].where = absl::StrCat("my.toml:", 10 * scheme, ":3");
+  }
   const absl::StatusOr<Plan> plan = MakePlan(recipe, store_, Planning());
   EXPECT_TRUE(absl::IsInvalidArgument(plan.status()));
-  EXPECT_THAT(std::string(plan.status().message()), HasSubstr("group 5 does not divide 8"));
+  EXPECT_EQ(plan.status().message(),
+            "my.toml:10:3: scheme 'w4', model 'xs': sites 0.fc1.weight, 0.fc1.input, 1.fc1.weight: "
+            "group 5 does not divide 8\n"
+            "my.toml:20:3: scheme 'w3', model 'xs': sites 0.fc1.weight, 0.fc1.input, 1.fc1.weight: "
+            "group 5 does not divide 8");
 }
 
 TEST_F(PlanTest, APluginThatCannotBeUsedIsNoErrorOfTheRecipe) {
@@ -331,6 +357,11 @@ TEST_F(PlanTest, ForeignCheckpointsEnterTheIdentity) {
   auto recipe = Recipe({20});
   recipe.start_checkpoint = (folder_ / "foreign.safetensors").string();
   EXPECT_FALSE(MakePlan(recipe, store_, Planning()).ok());
+  std::ofstream(folder_ / "foreign.safetensors") << "";
+  const absl::Status bad = MakePlan(recipe, store_, Planning()).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(bad)) << "the worker looks into it before anything trains";
+  EXPECT_THAT(std::string(bad.message()), HasSubstr("model 'xs': "));
+  EXPECT_THAT(std::string(bad.message()), HasSubstr("foreign.safetensors is no safetensors file"));
   std::ofstream(folder_ / "foreign.safetensors") << "weights";
   const Plan plan = MustPlan(recipe);
   EXPECT_EQ(plan.segments[0].spec.trajectory.start.rfind("file:", 0), 0u);

@@ -77,7 +77,9 @@ TEST_F(StoreTest, FinishedSegmentsAreNeverOverwritten) {
   const std::string before = ReadFile(store_.SegmentFolder(id) / kCheckpointFile);
   // Another training of it, with other numbers.
   std::filesystem::copy(store_.SegmentFolder(id), store_.WorkFolder(id));
-  std::ofstream(store_.WorkFolder(id) / kResultFile) << R"({"train_loss_smoothed": 9})";
+  nlohmann::json other = store_.Result(id).value();
+  other["train_loss_smoothed"] = 9;
+  std::ofstream(store_.WorkFolder(id) / kResultFile) << other;
   std::ofstream(store_.WorkFolder(id) / kCheckpointFile) << "other";
   const absl::Status status = store_.Finish(id);
   EXPECT_TRUE(absl::IsFailedPrecondition(status));
@@ -142,6 +144,49 @@ TEST_F(StoreTest, ADamagedSegmentIsNamedAndTrainedAgain) {
   std::vector<std::string> damaged;
   EXPECT_THAT(store_.List(&damaged).value(), SizeIs(3));
   EXPECT_THAT(damaged, ElementsAre(HasSubstr("somebody renamed or copied the folder")));
+}
+
+TEST_F(StoreTest, ResultsCutShortAreTrainedAgain) {
+  auto recipe = Recipe({20});
+  recipe.training.evaluation.site_statistics_every = 5;
+  MustRun(recipe);
+  const Plan before = MustPlan(recipe);
+  const std::string id = before.segments[before.runs[1].segments.back()].spec.id;
+  for (const char* name : {kResultFile, kSitesFile, kSiteLogFile}) {
+    const std::filesystem::path path = store_.SegmentFolder(id) / name;
+    const std::string whole = ReadFile(path);
+    ASSERT_GT(whole.size(), 10u) << name;
+    std::filesystem::resize_file(path, 9);
+    EXPECT_FALSE(store_.Finished(id)) << name;
+    const Plan plan = MustPlan(recipe);
+    EXPECT_THAT(plan.damaged, ElementsAre(HasSubstr(absl::StrCat("segment ", id, " is damaged"))));
+    EXPECT_EQ(plan.totals.segments, 1) << name;
+    EXPECT_EQ(GetStatus(plan, store_)->finished_runs, 1) << name;
+    EXPECT_EQ(MustRun(recipe).ExitCode(), 0) << name;
+    EXPECT_EQ(ReadFile(path), whole) << name;
+  }
+}
+
+TEST_F(StoreTest, ACheckpointCutShortCountsAsFreed) {
+  MustRun(Recipe({20}));
+  const Plan before = MustPlan(Recipe({20}));
+  const std::string trunk = before.segments[before.runs[0].segments.front()].spec.id;
+  const std::string final_id = before.segments[before.runs[0].segments.back()].spec.id;
+  const std::filesystem::path path = store_.SegmentFolder(trunk) / kCheckpointFile;
+  const std::string whole = ReadFile(path);
+  for (const size_t bytes : {whole.size() - 3, size_t{4}, size_t{0}}) {
+    std::filesystem::resize_file(path, bytes);
+    EXPECT_TRUE(absl::IsDataLoss(store_.CheckCheckpoint(trunk))) << bytes;
+  }
+  Plan plan = MustPlan(Recipe({20}));
+  EXPECT_EQ(plan.totals.segments, 0) << "nothing starts from it";
+  EXPECT_THAT(plan.damaged, ElementsAre(HasSubstr("counts as freed")));
+  // Another scheme does.
+  EXPECT_EQ(MustRun(Recipe({20}, 3)).trained, 2);
+  EXPECT_EQ(ReadFile(path), whole);
+  EXPECT_THAT(MustPlan(Recipe({20}, 3)).damaged, IsEmpty());
+  std::filesystem::resize_file(store_.SegmentFolder(final_id) / kCheckpointFile, 5);
+  EXPECT_THAT(Gc(store_, GcOptions())->freed, ElementsAre(final_id)) << "it serves nobody";
 }
 
 TEST_F(StoreTest, RecipesOfOneNameDoNotFreeEachOthersCheckpoints) {
@@ -269,7 +314,10 @@ TEST_F(StoreTest, StatusSaysHowEverythingStands) {
   auto names = standings();
   EXPECT_EQ(names["xs-160-fp-s1"], "finished");
   EXPECT_EQ(names["xs-160-w4-cooldown-s1"], "failed");
-  EXPECT_EQ(names["xs-320-fp-s1"], "blocked");
+  EXPECT_EQ(names["xs-320-fp-s1"], "failed");
+  const Plan failed = MustPlan(recipe);
+  EXPECT_THAT(ShowStatus(GetStatus(failed, store_).value(), failed),
+              HasSubstr("left; nan after step 15: as scripted (--retry-failed tries it again)"));
   // Somebody tries again.
   const Plan plan = MustPlan(recipe);
   const std::string id = plan.segments[plan.runs[1].segments.back()].spec.id;

@@ -1,5 +1,8 @@
 #include "framework/train/describe.h"
 
+#include <cmath>
+#include <filesystem>
+
 #include "absl/strings/match.h"
 #include "framework/train/export.h"
 #include "framework/train/safetensors.h"
@@ -19,7 +22,7 @@ TEST(DescribeTest, TellsCountsSitesAndMemory) {
   recipe::SegmentSpec spec = TinySpec(1);
   spec.trajectory.rules = {Rule("*.*.weight", "absmax"), Rule("*.fc1.input", "step")};
   testing::TinyComponents components;
-  std::vector<std::string> problems;
+  std::vector<SiteProblem> problems;
   const auto json = *Describe(spec, components, &problems);
   EXPECT_TRUE(problems.empty());
   EXPECT_EQ(json["counts"]["block_linears"], 512);
@@ -39,7 +42,7 @@ TEST(DescribeTest, AnswersArraysAndNamesEveryFailedCheck) {
   bad.trajectory.rules = {Rule("*.fc2.weight", "picky")};
   testing::TinyComponents components;
   const auto get = [&](const recipe::SegmentSpec&) -> Components& { return components; };
-  std::vector<std::string> problems;
+  std::vector<SegmentProblem> problems;
   const auto answers =
       *DescribeText(nlohmann::json::array({good.ToJson(), bad.ToJson()}).dump(), get, &problems);
   ASSERT_EQ(answers.size(), 2u);
@@ -47,12 +50,73 @@ TEST(DescribeTest, AnswersArraysAndNamesEveryFailedCheck) {
   EXPECT_TRUE(answers[0]["sites"][2]["check"].is_null());
   EXPECT_TRUE(absl::StrContains(answers[1]["sites"][2]["check"].get<std::string>(),
                                 "site 0.fc2.weight: quantizer 'picky'"));
-  EXPECT_EQ(problems.size(), 2u);
+  ASSERT_EQ(problems.size(), 2u);
+  EXPECT_EQ(problems[1].segment, 1u);
+  EXPECT_EQ(problems[1].problem.rule, 0);
+  EXPECT_EQ(problems[1].problem.site, "1.fc2.weight");
   EXPECT_TRUE(DescribeText(good.ToJson().dump(), get, &problems)->is_object());
   EXPECT_FALSE(DescribeText("nothing", get, &problems).ok());
-  bad.trajectory.rules = {Rule("*.fc9.weight", "absmax")};
-  const auto none = DescribeText(nlohmann::json::array({bad.ToJson()}).dump(), get, &problems);
-  EXPECT_TRUE(absl::StrContains(none.status().message(), "segment 0: the rule for sites"));
+}
+
+// Of several segments, and of several rules of one.
+TEST(DescribeTest, RulesThatMatchNothingAreToldAllAtOnce) {
+  recipe::SegmentSpec one = TinySpec(1), two = TinySpec(2), good = TinySpec(3);
+  one.trajectory.rules = {Rule("*.fc9.weight", "absmax"), Rule("*.*.weight", "absmax"),
+                          Rule("7.fc1.weight", "absmax")};
+  two.trajectory.rules = {Rule("*.fc1.input", "adapter")};
+  testing::TinyComponents components;
+  const auto get = [&](const recipe::SegmentSpec&) -> Components& { return components; };
+  std::vector<SegmentProblem> problems;
+  const auto specs = nlohmann::json::array({one.ToJson(), two.ToJson(), good.ToJson()});
+  const auto answers = *DescribeText(specs.dump(), get, &problems);
+  EXPECT_TRUE(answers[0].is_null());
+  EXPECT_TRUE(answers[2].is_object());
+  const auto json = ToJson(problems)["problems"];
+  ASSERT_GE(json.size(), 4u);
+  EXPECT_EQ(json[0]["rule"], 0);
+  EXPECT_TRUE(absl::StrContains(json[0]["what"].get<std::string>(), "'*.fc9.weight' matches none"));
+  EXPECT_EQ(json[1]["rule"], 2);
+  EXPECT_EQ(json[2]["segment"], 1);
+  EXPECT_EQ(json[2]["site"], "0.fc1.input");
+}
+
+TEST(DescribeTest, ForeignCheckpointsAreLookedInto) {
+  ScratchFolder folder;
+  const recipe::SegmentSpec trained = TinySpec(1);
+  ASSERT_TRUE(RunTiny(folder.path(), trained).ok());
+  recipe::SegmentSpec spec = TinySpec(3);
+  spec.start_is_foreign = true;
+  testing::TinyComponents components;
+  const auto said = [&](const std::filesystem::path& file) -> std::string {
+    spec.start_checkpoint = file;
+    std::vector<SiteProblem> problems;
+    EXPECT_TRUE(Describe(spec, components, &problems).ok());
+    EXPECT_LE(problems.size(), 1u);
+    return problems.empty() ? "" : problems[0].what;
+  };
+  const std::filesystem::path own = folder / trained.id / "checkpoint.safetensors";
+  EXPECT_EQ(said(own), "") << "one of ours, moments and all";
+  // Everything that is wrong with a file, at once.
+  std::vector<NamedTensor> tensors;
+  const auto file = *SafetensorsFile::Open(own);
+  for (const std::string& name : file->Names()) {
+    if (absl::StartsWith(name, "model.")) tensors.push_back({name.substr(6), *file->Read(name)});
+  }
+  ASSERT_TRUE(WriteSafetensors(folder / "good", tensors, {}).ok());
+  EXPECT_EQ(said(folder / "good"), "");
+  tensors[0].name = "wte.weight";
+  tensors[1].tensor = at::zeros({3, 3});
+  tensors[2].tensor = at::full_like(tensors[2].tensor, NAN);
+  ASSERT_TRUE(WriteSafetensors(folder / "bad", tensors, {}).ok());
+  const std::string bad = said(folder / "bad");
+  for (const std::string& part :
+       {std::string("is missing"), "'" + tensors[1].name + "' has shape [3, 3]",
+        "'" + tensors[2].name + "' has values that are no finite numbers",
+        std::string("the model has no place for 'wte.weight'")}) {
+    EXPECT_TRUE(absl::StrContains(bad, part)) << part << "\n" << bad;
+  }
+  std::filesystem::resize_file(folder / "good", 300);
+  EXPECT_TRUE(absl::StrContains(said(folder / "good"), "truncated"));
 }
 
 TEST(ExportTest, GivesCodesAndMergedWeightsThatAgree) {

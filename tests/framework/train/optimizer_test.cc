@@ -2,6 +2,9 @@
 
 #include <cmath>
 
+#include <functional>
+
+#include "absl/strings/match.h"
 #include "framework/train/loop.h"
 #include "framework/train/loss_tracker.h"
 #include "framework/train/outcome.h"
@@ -112,7 +115,7 @@ TEST(LossTrackerTest, SmoothsAndNoticesDivergence) {
   LossTracker restored(4);
   ASSERT_TRUE(restored.Restore(losses.State(), 6).ok());
   EXPECT_EQ(restored.Smoothed(), losses.Smoothed());
-  // Both end at the same step.
+  // Both end at the same step, the hundredth with a mean above 2.
   int64_t ended[2] = {0, 0};
   for (LossTracker* tracker : {&losses, &restored}) {
     for (int64_t step = 7; step < 400; ++step) {
@@ -124,12 +127,68 @@ TEST(LossTrackerTest, SmoothsAndNoticesDivergence) {
     }
   }
   EXPECT_EQ(ended[0], ended[1]);
-  EXPECT_GT(ended[0], 100);
+  EXPECT_EQ(ended[0], 103);
   LossTracker calm(4);
   for (int64_t step = 0; step < 400; ++step) ASSERT_TRUE(calm.Add(step, 3 - .001 * step, 1).ok());
   EXPECT_EQ(FailureKind(calm.Add(400, std::nan(""), 1)), "nan");
   EXPECT_EQ(FailureKind(calm.Add(400, 1, INFINITY)), "nan");
   EXPECT_FALSE(calm.Restore(at::ones({1}, at::kDouble), 6).ok());
+}
+
+// Losses of a training of a vocabulary of 64: `loss` of each step counted from 0.
+LossTracker Tracked(int64_t steps, const std::function<double(int64_t)>& loss) {
+  LossTracker losses(8);
+  losses.SetUniformLoss(std::log(64.));
+  for (int64_t s = 0; s < steps; ++s) EXPECT_TRUE(losses.Add(s + 1, loss(s), 1).ok()) << s;
+  return losses;
+}
+
+TEST(LossTrackerTest, AShortRunThatEndsWorseThanAGuessHasDiverged) {
+  for (const int64_t steps : {8, 64, 100}) {
+    const LossTracker exploded = Tracked(steps, [](int64_t s) { return s == 0 ? 4.16 : 6.08; });
+    const absl::Status status = exploded.CheckEnd(steps);
+    EXPECT_EQ(FailureKind(status), "diverged") << steps;
+    EXPECT_TRUE(absl::StrContains(status.message(), "is 6.080, above the limit of 4.660"))
+        << status;
+  }
+}
+
+TEST(LossTrackerTest, BumpsAndHighLossesThatFallAreNoDivergence) {
+  // A bump behind the warm-up, gone by the last quarter.
+  EXPECT_TRUE(
+      Tracked(64, [](int64_t s) { return s == 0   ? 4.16
+                                         : s < 40 ? 9.
+                                                  : 4.1; }).CheckEnd(64).ok());
+  // It began far above a guess, and falls.
+  EXPECT_TRUE(Tracked(64, [](int64_t s) { return 30 - .2 * s; }).CheckEnd(64).ok());
+  // It learns nothing.
+  EXPECT_TRUE(Tracked(64, [](int64_t s) { return 4.16 + .3 * (s % 2); }).CheckEnd(64).ok());
+  // A model that was trained before gets worse by less than 1 nat.
+  EXPECT_TRUE(Tracked(64, [](int64_t s) { return s == 0 ? 2. : 2.9; }).CheckEnd(64).ok());
+  EXPECT_FALSE(Tracked(64, [](int64_t s) { return s == 0 ? 2. : 3.1; }).CheckEnd(64).ok());
+  EXPECT_TRUE(LossTracker(4).CheckEnd(0).ok()) << "nothing was trained";
+}
+
+TEST(LossTrackerTest, ATrajectoryKnowsWhereTheOneBeforeItBegan) {
+  const auto follow = [](const LossTracker& parent, double first, double last) {
+    LossTracker losses(8);
+    losses.SetUniformLoss(std::log(64.));
+    EXPECT_TRUE(losses.Follow(parent.State()).ok());
+    for (int64_t s = 0; s < 16; ++s) EXPECT_TRUE(losses.Add(s + 1, s == 0 ? first : last, 1).ok());
+    return losses.CheckEnd(16).ok();
+  };
+  const LossTracker sound = Tracked(60, [](int64_t s) { return 4.16 - .02 * s; });
+  EXPECT_TRUE(follow(sound, 3, 2.9));
+  EXPECT_FALSE(follow(sound, 3, 5));
+  EXPECT_TRUE(follow(sound, 9, 7)) << "two bits that were just attached";
+  EXPECT_FALSE(follow(sound, 7, 9));
+  const LossTracker exploded = Tracked(60, [](int64_t s) { return s == 0 ? 4.16 : 6.08; });
+  EXPECT_FALSE(follow(exploded, 6.08, 6)) << "it began exploded";
+  EXPECT_TRUE(follow(exploded, 6.08, 3)) << "it came back";
+  // A trajectory without a step, as of quantization without training, passes it on.
+  LossTracker between(8);
+  ASSERT_TRUE(between.Follow(exploded.State()).ok());
+  EXPECT_FALSE(follow(between, 6.08, 6));
 }
 
 TEST(LossTrackerTest, AStateDoesNotDependOnItsWindow) {

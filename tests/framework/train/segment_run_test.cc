@@ -286,6 +286,35 @@ TEST(SegmentRunTest, NanEndsTheRunAndSaysWhere) {
   EXPECT_FALSE(fs::exists(folder / spec.id / "result.json"));
 }
 
+// Under a peak that no model survives, at once and in a cooldown; and one that learns.
+TEST(SegmentRunTest, AnExplodedRunIsNoResult) {
+  ScratchFolder folder;
+  recipe::SegmentSpec spec = TinySpec(24);
+  spec.trajectory.peak_learning_rate = 3;
+  Identify(&spec);
+  int64_t step = 0;
+  const absl::Status status = RunTiny(folder.path(), spec, {}, &step);
+  EXPECT_EQ(FailureKind(status), "diverged") << status;
+  EXPECT_EQ(step, 24);
+  EXPECT_FALSE(fs::exists(folder / spec.id / "checkpoint.safetensors"));
+  // The trunk's end alone is no run's; what goes on from it knows where it began.
+  recipe::SegmentSpec trunk = spec;
+  trunk.evaluate = false;
+  trunk.id += "-trunk";
+  ASSERT_TRUE(RunTiny(folder.path(), trunk).ok());
+  recipe::SegmentSpec cooldown = spec;
+  cooldown.begin_step = cooldown.trajectory.start_step = 24;
+  cooldown.end_step = 32;
+  cooldown.trajectory.start = recipe::StateIdentity(trunk.trajectory, 24);
+  cooldown.start_checkpoint = folder / trunk.id / "checkpoint.safetensors";
+  cooldown.trajectory.schedule = {{recipe::SchedulePiece::Shape::kLinear, 24, 32, 1, 0}};
+  Identify(&cooldown);
+  EXPECT_EQ(FailureKind(RunTiny(folder.path(), cooldown)), "diverged");
+  spec.trajectory.peak_learning_rate = 2e-2;
+  Identify(&spec);
+  EXPECT_TRUE(RunTiny(folder.path(), spec).ok());
+}
+
 TEST(SegmentRunTest, ForeignCheckpointsAreLoadedByName) {
   ScratchFolder folder;
   const recipe::SegmentSpec trunk = TinySpec(3);
@@ -311,7 +340,17 @@ TEST(SegmentRunTest, ForeignCheckpointsAreLoadedByName) {
   spec.id += "-short";
   const absl::Status status = RunTiny(folder.path(), spec);
   EXPECT_EQ(ExitCode(status), kExitUserError);
-  EXPECT_TRUE(absl::StrContains(status.message(), "'model.head.weight' is missing")) << status;
+  EXPECT_TRUE(absl::StrContains(status.message(), "'head.weight' is missing")) << status;
+  // A tensor that the model has no place for, in one of our own checkpoints too.
+  std::vector<NamedTensor> all;
+  for (const std::string& name : own->Names()) all.push_back({name, *own->Read(name)});
+  all.push_back({"model.2.fc1.weight", at::zeros({16, 8})});
+  ASSERT_TRUE(WriteSafetensors(folder / "deep.safetensors", all, own->metadata()).ok());
+  spec.start_checkpoint = folder / "deep.safetensors";
+  spec.id += "-deep";
+  const absl::Status deep = RunTiny(folder.path(), spec);
+  EXPECT_EQ(ExitCode(deep), kExitUserError);
+  EXPECT_TRUE(absl::StrContains(deep.message(), "no place for 'model.2.fc1.weight'")) << deep;
 }
 
 TEST(SegmentRunTest, RefusesWhatDoesNotFit) {
