@@ -37,9 +37,10 @@ void AddParameterOptions(CLI::App* verb, ParameterItems& items) {
       ->type_name("NAME=VALUE");
   verb->add_option("--tie", items.tied, "parameter=parameter: it takes the other's value")
       ->type_name("NAME=NAME");
-  verb->add_option(
-          "--per", items.per,
-          "parameter=columns: a value of its own for every combination; 'k=' for one value")
+  verb->add_option("--per", items.per,
+                   "parameter=columns: a value of its own for every combination; 'k=' for one "
+                   "value. As all of "
+                   "these, for the laws that have the parameter; one that no law has is an error")
       ->type_name("NAME=COLUMNS");
   verb->add_option("--start", items.start, "parameter=0.1,1,10 or parameter=0.1..10")
       ->type_name("NAME=VALUES");

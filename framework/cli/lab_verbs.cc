@@ -147,6 +147,10 @@ void PrintRanking(const compare::Comparison& comparison) {
                 report::ShortNumber(ranked.cross_validation.rmse, 3).c_str(),
                 ranked.fit.identifiability.identifiable ? "" : "  not identifiable");
   }
+  if (!comparison.ranking.empty()) {
+    std::printf(
+        "(parameters: those of the form that are free, and of the noise where it has any)\n");
+  }
 }
 
 void Print(const LabResult& result, bool ranking) {

@@ -127,6 +127,7 @@ int main(int argc, char** argv) {
   AddPlanVerb(app, session);
   AddDesignVerb(app, session);
   AddPredictVerbs(app, session);
+  AddSimulateVerb(app, session);
   AddTableVerbs(app, session);
   AddRecipeVerbs(app, session);
   AddPluginVerbs(app, session);

@@ -80,6 +80,7 @@ void AddLabVerbs(CLI::App& app, Session& session);  // fit, compare
 void AddReportVerb(CLI::App& app, Session& session);
 void AddPlanVerb(CLI::App& app, Session& session);
 void AddDesignVerb(CLI::App& app, Session& session);
+void AddSimulateVerb(CLI::App& app, Session& session);
 void AddPredictVerbs(CLI::App& app, Session& session);  // predict, score
 void AddTableVerbs(CLI::App& app, Session& session);    // observations, optima
 void AddDoctorVerb(CLI::App& app, Session& session);

@@ -47,6 +47,10 @@ Bits BitsOf(const Table& table, size_t row) {
 
 std::string PartOf(const Table& table, size_t row, const Bits& bits) {
   const std::string part(table.TextAt(row, "part"));
+  // All that a scheme quantizes may be one operand: the other has no bits.
+  if (part == observe::kPartBoth && std::isnan(bits.weight) != std::isnan(bits.input)) {
+    return std::isnan(bits.input) ? observe::kPartWeights : observe::kPartInputs;
+  }
   if (!part.empty()) return part;
   if (std::isnan(bits.weight) && std::isnan(bits.input)) return observe::kPartNone;
   if (std::isnan(bits.input)) return observe::kPartWeights;
@@ -71,7 +75,11 @@ std::string Check(const std::string& part, Bits& bits) {
     return absl::StrCat("part '", part, "' is unknown; it is one of both, weights, inputs, ",
                         "fc2-8bit, only:<role>, not:<role>, none");
   }
-  if ((weights && std::isnan(bits.weight)) || (inputs && std::isnan(bits.input))) {
+  const bool of_roles =
+      absl::StartsWith(part, observe::kPartOnly) || absl::StartsWith(part, observe::kPartNot);
+  const bool lacks_weight = weights && std::isnan(bits.weight);
+  const bool lacks_input = inputs && std::isnan(bits.input);
+  if (of_roles ? lacks_weight && lacks_input : lacks_weight || lacks_input) {
     return absl::StrCat("the bits of part '", part,
                         "' are not given; fill weight_bits and input_bits, or precision (W4A4)");
   }

@@ -57,6 +57,7 @@ absl::StatusOr<std::vector<std::vector<double>>> ReadCovariates(
                    "a covariate leans on one that stands by itself");
       if (leaning && result[with].empty() && table.rows() > 0) continue;  // reported already
       const std::string& column = MappedColumn(columns, covariate.name);
+      std::vector<size_t> without;
       for (size_t row = 0; row < table.rows(); ++row) {
         double& value = (*values)[row];
         if (leaning && result[with][row] == spec.covariates[with].missing) {
@@ -68,8 +69,7 @@ absl::StatusOr<std::vector<std::vector<double>>> ReadCovariates(
                                     "): ", table.NoSuchColumn(column).message()));
           break;
         } else if (!std::isfinite(value)) {
-          problems.Add(absl::StrCat(table.Where(row), ": ", column,
-                                    " is missing; give it or leave the row out"));
+          without.push_back(row);
         } else if (value < covariate.minimum) {
           problems.Add(absl::StrCat(table.Where(row), ": ", column, " = ", value, " is below ",
                                     covariate.minimum, ", the least that the form takes"));
@@ -77,6 +77,15 @@ absl::StatusOr<std::vector<std::vector<double>>> ReadCovariates(
           problems.Add(absl::StrCat(table.Where(row), ": ", column, " = ", value, " is above ",
                                     covariate.maximum, ", the most that the form takes"));
         }
+      }
+      if (without.size() == 1) {
+        problems.Add(absl::StrCat(table.Where(without[0]), ": ", column,
+                                  " is missing; give it or leave the row out"));
+      } else if (!without.empty()) {
+        problems.Add(absl::StrCat(table.Where(without[0]), ": ", column, " is missing, as in ",
+                                  without.size(), " of ", table.rows(),
+                                  " rows; give it, or leave them out (--map 'where=", column,
+                                  " > 0')"));
       }
       result[c] = *std::move(values);
     }

@@ -160,8 +160,9 @@ class Writer {
     Fragment e = Write(exponent);
     if (inverse) e = {absl::StrCat("-", e.At(kAtom)), kUnary, Arithmetic(e.type, e.type)};
     if (const auto number = Number(base_node)) {
-      return Call("Exp", {absl::StrCat(CppNumber(std::log(*number)), " * ", e.At(kUnary)), kProduct,
-                          e.type});
+      const std::string log =
+          *number == 2 ? "qatlas::vector_math::kLn2" : CppNumber(std::log(*number));
+      return Call("Exp", {absl::StrCat(log, " * ", e.At(kUnary)), kProduct, e.type});
     }
     // Pow takes a Covariate or a Dual below, a number or a Dual above.
     std::string above = e.text;

@@ -8,6 +8,8 @@
 
 #include <absl/strings/ascii.h>
 #include <absl/strings/str_cat.h>
+#include <absl/strings/str_join.h>
+#include <absl/strings/str_split.h>
 
 #include "framework/forms/formula_names.h"
 #include "framework/observe/atomic_file.h"
@@ -42,6 +44,78 @@ absl::StatusOr<std::string> Fill(const std::string& text, const TemplateValues& 
     absl::StrAppend(&filled, text.substr(at, open - at), value->second);
     at = close + 1;
   }
+}
+
+// Where a line of C++ is to be cut so that its beginning fits, outside of literals; npos: nowhere.
+size_t CutOf(const std::string& line, size_t begin, size_t limit) {
+  size_t cut = std::string::npos;
+  bool literal = false;
+  for (size_t i = begin; i < line.size() && i <= limit; ++i) {
+    if (line[i] == '\\' && literal) {
+      ++i;
+    } else if (line[i] == '"') {
+      literal = !literal;
+    } else if (line[i] == ' ' && !literal) {
+      cut = i;
+    }
+  }
+  return cut;
+}
+
+// Names and formulas of any length make lines of a template too long: such are cut at a space, a
+// comment goes on as one, and a literal as two that the compiler joins.
+std::string WithShortLines(const std::string& text) {
+  constexpr size_t kWidth = 100;
+  std::string result;
+  for (absl::string_view given : absl::StrSplit(text, '\n')) {
+    std::string line(given);
+    const size_t first = line.find_first_not_of(' ');
+    const size_t indent = first == std::string::npos ? 0 : first;
+    const bool comment = line.compare(indent, 2, "//") == 0;
+    const std::string next = std::string(indent, ' ') + (comment ? "// " : "    ");
+    size_t begin = indent;  // of what is not the indentation of this line
+    while (line.size() > kWidth) {
+      const size_t end = begin + (comment ? 3 : 0);
+      size_t cut = comment ? line.rfind(' ', kWidth) : CutOf(line, begin, kWidth);
+      if (cut != std::string::npos && cut > end) {
+        absl::StrAppend(&result, line.substr(0, cut), "\n");
+        line = next + line.substr(cut + 1);
+      } else if (cut = line.rfind(' ', kWidth - 2); !comment && line[begin] == '"' && cut > begin) {
+        absl::StrAppend(&result, line.substr(0, cut + 1), "\"\n");
+        line = absl::StrCat(line.substr(0, begin), "\"", line.substr(cut + 1));
+        continue;
+      } else {
+        break;
+      }
+      begin = next.size() - (comment ? 3 : 0);
+    }
+    absl::StrAppend(&result, line, "\n");
+  }
+  result.pop_back();  // the text's last line end made one line too many
+  return result;
+}
+
+// Commands of any length with comments behind them: in each block these stand in one column.
+std::string WithCommentsAligned(const std::string& text) {
+  std::vector<std::string> lines = absl::StrSplit(text, '\n');
+  for (size_t begin = 0; begin < lines.size(); ++begin) {
+    size_t end = begin, column = 0;
+    for (; end < lines.size() && !lines[end].empty() && lines[end].rfind("```", 0) != 0; ++end) {
+      const size_t mark = lines[end].find("  # ");
+      if (mark == std::string::npos) continue;
+      column = std::max(column, lines[end].find_last_not_of(' ', mark) + 1);
+    }
+    for (; begin < end && column > 0; ++begin) {
+      const size_t mark = lines[begin].find("  # ");
+      if (mark == std::string::npos) continue;
+      const std::string command =
+          lines[begin].substr(0, lines[begin].find_last_not_of(' ', mark) + 1);
+      const std::string remark = lines[begin].substr(lines[begin].find("# ", mark));
+      lines[begin] = absl::StrCat(command, std::string(column + 4 - command.size(), ' '), remark);
+    }
+    begin = end;
+  }
+  return absl::StrJoin(lines, "\n");
 }
 
 }  // namespace
@@ -97,6 +171,8 @@ absl::StatusOr<std::vector<ProjectFile>> FillTemplate(const std::vector<fs::path
       }
       auto filled = Fill(text, values, it->path().string());
       if (!filled.ok()) return filled.status();
+      if (path.extension() == ".cc") filled = WithShortLines(*filled);
+      if (path.extension() == ".md") filled = WithCommentsAligned(*filled);
       files.push_back({path.string(), *std::move(filled)});
     }
     if (error) {

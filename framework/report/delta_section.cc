@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -300,8 +301,17 @@ Section DeltaSection(const observe::Table& observations,
   section.title = "What quantization costs";
   std::vector<Point> both;
   std::set<std::string> labels;
+  // Schemes of one operand alone have no run of both.
+  const auto has = [&](const char* part) {
+    return absl::c_any_of(decomposition.parts.deltas,
+                          [&](const decompose::PartDelta& delta) { return delta.part == part; });
+  };
+  const char* part = observe::kPartBoth;
+  if (!has(part) && has(observe::kPartWeights) != has(observe::kPartInputs)) {
+    part = has(observe::kPartWeights) ? observe::kPartWeights : observe::kPartInputs;
+  }
   for (const decompose::PartDelta& delta : decomposition.parts.deltas) {
-    if (delta.part != observe::kPartBoth) continue;
+    if (delta.part != part) continue;
     both.push_back({&delta, KeyOf(decomposition.parts, delta), 0});
     labels.insert(BitsLabel(delta.weight_bits, delta.input_bits));
   }
@@ -313,7 +323,8 @@ Section DeltaSection(const observe::Table& observations,
       "order, same seed",
       IsOfTraining(observations, both) ? "; its evaluation error is paired over the training steps"
                                        : "",
-      ". Here both operands are quantized."));
+      ". Here ", part == observe::kPartBoth ? "both operands" : absl::StrCat(part, " alone"),
+      " are quantized."));
   for (const View& view : kViews) {
     for (const std::string& bits : view.split_by_bits ? labels : std::set<std::string>{""}) {
       std::vector<Point> shown;

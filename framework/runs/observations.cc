@@ -131,30 +131,34 @@ recipe::SchemeVariant Labelled(recipe::SchemeVariant scheme, const nlohmann::jso
   return scheme;
 }
 
-// Group size of a scheme. A group of 0 is the whole reduction, whose length depends on the linear:
-// the mean of the quantized linears' features, each counted with its number of weights. Missing
-// where the sites are not known.
+std::string Granularity(const recipe::SchemeVariant& scheme) {
+  if (scheme.granularity.empty() || scheme.granularity.rfind("per-", 0) == 0) {
+    return scheme.granularity;
+  }
+  return absl::StrCat("per-", scheme.granularity);
+}
+
+// Elements that share a scale. A group of 0 covers what depends on the linear, the features of its
+// reduction, or all of its weights where they have one scale: the mean over the quantized linears,
+// each counted with its number of weights. Missing where the sites are not known, and for inputs
+// with one scale, of which a batch decides how many share it.
 double GroupOf(const recipe::SchemeVariant& scheme, const Description& description) {
   if (!scheme.group.has_value()) return kMissing;
   if (*scheme.group > 0) return static_cast<double>(*scheme.group);
   const bool weights = scheme.weight_bits.has_value();
+  const std::string granularity = Granularity(scheme);  // of weights first: "per-tensor+token"
+  const bool tensor = granularity.substr(0, granularity.find('+')) == "per-tensor";
+  if (tensor && !weights) return kMissing;
   double sum = 0, count = 0;
   for (const nlohmann::json& site : description.sites) {
     if (TextAt(site, "operand") != (weights ? "weight" : "input")) continue;
     if (!site.contains("quantizer") || site["quantizer"].is_null()) continue;
     const double features = NumberAt(site, "in_features");
     const double elements = features * NumberAt(site, "out_features");
-    sum += features * elements;
+    sum += (tensor ? elements : features) * elements;
     count += elements;
   }
   return count > 0 ? sum / count : kMissing;
-}
-
-std::string Granularity(const recipe::SchemeVariant& scheme) {
-  if (scheme.granularity.empty() || scheme.granularity.rfind("per-", 0) == 0) {
-    return scheme.granularity;
-  }
-  return absl::StrCat("per-", scheme.granularity);
 }
 
 double OrMissing(const std::optional<double>& value) { return value.value_or(kMissing); }

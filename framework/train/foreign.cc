@@ -26,7 +26,8 @@ class Loading {
     int64_t row = 0;
     for (const ForeignTensor& tensor : from.tensors) {
       taken_.insert(tensor.name);
-      Copy(tensor.name, target.dim() == 0 ? target : target.slice(0, row, row + tensor.rows));
+      const at::Tensor part = target.dim() == 0 ? target : target.slice(0, row, row + tensor.rows);
+      Copy(tensor.name, tensor.transposed ? part.t() : part);
       row += tensor.rows;
     }
     for (const std::string& name : from.same) {

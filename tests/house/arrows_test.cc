@@ -65,9 +65,9 @@ const std::map<std::string, std::set<std::string>>& Allowed() {
   return *allowed;
 }
 
-const std::set<std::string> kTorchHeaders = {"quantizer.h", "linear.h",     "model.h",
-                                             "tensors.h",   "gradient.h",   "int_format.h",
-                                             "init.h",      "int_options.h"};
+const std::set<std::string> kTorchHeaders = {
+    "quantizer.h",  "linear.h", "model.h",       "tensors.h", "gradient.h",
+    "int_format.h", "init.h",   "int_options.h", "layers.h",  "reduce.h"};
 
 // The room that an include names; "" for the standard library and other people's libraries.
 std::string RoomOfInclude(const std::string& path) {

@@ -15,16 +15,20 @@ qatlas="$install/bin/qatlas"
 "$qatlas" plugin check "build/$kind-$name.so" | tee checks
 grep -qx "  $kind $name" checks
 
-# usage: small_run VALUE...: the recipe on 32 steps of one seed
+# usage: small_run RECIPE VALUE...: the recipe on 32 steps of one seed
 small_run() {
-  "$qatlas" --plugin-path build run recipe.toml --jobs 2 data.train_tokens=100_000 data.validation_tokens=10_000 \
-    training.validation_sequences=32 'grid.main.tokens=[16_384]' 'grid.main.seeds=[1]' "$@"
+  "$qatlas" --plugin-path build run "$1" --jobs 2 data.train_tokens=100_000 data.validation_tokens=10_000 \
+    training.validation_sequences=32 'grid.main.tokens=[16_384]' 'grid.main.seeds=[1]' "${@:2}"
 }
 case "$name" in
   ternary)
-    small_run
-    python3 - store/studies/ternary <<'PY'
+    small_run recipe.toml
+    python3 - store/studies/ternary "$source" <<'PY'
 import csv, math, pathlib, sys
+example = pathlib.Path(sys.argv[2])
+page = (example / '../../../docs/sdk.md').read_text()
+shown = page.split('### A whole quantizer')[1].split('```cpp\n')[1].split('```')[0]
+assert shown in (example / 'ternary.cc').read_text(), 'docs/sdk.md shows another quantizer'
 study = pathlib.Path(sys.argv[1])
 rows = list(csv.DictReader(open(study / 'observations.csv')))
 assert len(rows) == 7 and all(row['status'] == 'done' for row in rows), rows
@@ -40,7 +44,7 @@ assert 'What quantization costs' in report and 'W1.585A8' in report
 PY
     ;;
   gpt2)
-    small_run
+    small_run recipe.toml
     python3 - store/studies/gpt2 <<'PY'
 import csv, math, pathlib, sys
 study = pathlib.Path(sys.argv[1])
@@ -53,6 +57,33 @@ assert all(float(row['loss']) < 4.6 for row in rows), rows
 assert all(math.isfinite(float(row['delta'])) for row in rows if row['scheme'] != 'fp'), rows
 assert 'gpt2' in (study / 'report/report.html').read_text()
 PY
+    # From a file as GPT-2's are published: Hugging Face's names, linears [in, out], masks.
+    python3 - <<'PY'
+import json, math, pathlib, re, struct
+width, vocabulary, context = 48, 128, 64
+shapes = {'wte.weight': [vocabulary, width], 'wpe.weight': [context, width]}
+for block in ('h.0.', 'h.1.'):
+    for name, rows in (('attn.c_attn', 3 * width), ('attn.c_proj', width), ('mlp.c_fc', 4 * width)):
+        shapes |= {f'{block}{name}.weight': [width, rows], f'{block}{name}.bias': [rows]}
+    shapes |= {f'{block}mlp.c_proj.weight': [4 * width, width], f'{block}mlp.c_proj.bias': [width]}
+    for name in ('ln_1', 'ln_2'):
+        shapes |= {f'{block}{name}.weight': [width], f'{block}{name}.bias': [width]}
+    shapes[block + 'attn.bias'] = [1, 1, context, context]
+shapes |= {'ln_f.weight': [width], 'ln_f.bias': [width]}
+header, data = {}, b''
+for name, shape in shapes.items():
+    values = [.02 * math.sin(1.7 * i + len(data)) for i in range(math.prod(shape))]
+    packed = struct.pack(f'<{len(values)}f', *values)
+    header[f'transformer.{name}'] = {'dtype': 'F32', 'shape': shape, 'data_offsets': [len(data), len(data) + len(packed)]}
+    data += packed
+text = json.dumps(header).encode()
+pathlib.Path('gpt2.safetensors').write_bytes(struct.pack('<Q', len(text)) + text + data)
+recipe = pathlib.Path('recipe.toml').read_text().replace('models = ["gpt2", "llama"]', 'models = ["gpt2"]')
+recipe = re.sub(r'\[model.llama\][^[]*', '', recipe).replace('tied = false', 'tied = true')
+pathlib.Path('start.toml').write_text(recipe + '\n[start]\ncheckpoint = "gpt2.safetensors"\n')
+PY
+    small_run start.toml recipe.name='"start"'
+    grep -c ',done,' store/studies/start/observations.csv | grep -qx 3
     ;;
   rounding-noise)
     lab() { "$qatlas" --plugin-path build --json "$1" runs.csv --target delta "${@:2}"; }

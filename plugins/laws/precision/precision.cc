@@ -8,8 +8,8 @@
 namespace qatlas_laws {
 namespace {
 
-using qatlas::LawCovariate;
 using qatlas::LawParameter;
+using qatlas::law_parts::Bits;
 using qatlas::law_parts::Coefficient;
 using qatlas::law_parts::Data;
 using qatlas::law_parts::Exponent;
@@ -19,12 +19,6 @@ using qatlas::law_parts::Positive;
 
 constexpr char kSize[] = "parameters of the model, without embeddings";
 constexpr char kKumar[] = "Kumar et al. 2024, arXiv 2411.04330";
-
-LawCovariate Bits(const std::string& name, const char* meaning) {
-  LawCovariate bits = {name, meaning, "bits", .5};
-  bits.missing = qatlas::kUnquantizedBits;
-  return bits;
-}
 
 LawParameter Scale(const char* name, const char* meaning, const char* with,
                    std::vector<double> starts = {.7, 2.5}) {

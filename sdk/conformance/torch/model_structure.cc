@@ -289,8 +289,10 @@ void CheckForeignLayouts(const Subject& subject, Probe& probe) {
       for (const ForeignParameter& foreign : layout.parameters) {
         named.insert(foreign.parameter);
         int64_t rows = 0;
+        bool transposed = false;
         for (const ForeignTensor& tensor : foreign.tensors) {
           rows += tensor.rows;
+          transposed = transposed || tensor.transposed;
           if (!files.insert(tensor.name).second) {
             probe.Fail(absl::StrCat("the tensor '", tensor.name, "' is used twice"));
           }
@@ -301,6 +303,9 @@ void CheckForeignLayouts(const Subject& subject, Probe& probe) {
         } else if (found->second.size(0) != rows) {
           probe.Fail(absl::StrCat("'", foreign.parameter, "' has ", found->second.size(0),
                                   " rows, its foreign tensors ", rows));
+        } else if (found->second.dim() != 2 && transposed) {
+          probe.Fail(absl::StrCat("'", foreign.parameter,
+                                  "' is no matrix, but a foreign tensor of it is transposed"));
         }
       }
       for (const auto& [name, tensor] : parameters) {

@@ -91,6 +91,31 @@ void Compare(const Everything& a, const Everything& b, bool products, Between be
   CompareNamed(a.pass.parameters, b.pass.parameters, "the gradient of", between, probe);
 }
 
+// A sum in another order often rounds to the same bits: a value that depends on the whole tensor is
+// compared on so many inputs.
+constexpr int kSums = 24;
+
+void CompareSums(const QuantizerCase& one, const at::Tensor& weight, int64_t rows, Probe& probe) {
+  const absl::StatusOr<Instance> instance = Attach(one, weight);
+  if (!instance.ok() || instance->state().Claimed().region != Region::kTensor) return;
+  const at::NoGradGuard no_grad;
+  for (uint64_t i = 0; i < kSums && !probe.failed(); ++i) {
+    const Input input = NormalInput({rows, one.in}, probe.seed() + 97 + i);
+    probe.Trying(absl::StrCat(one.Words(), "; ", input.words));
+    at::Tensor alone;
+    for (const int threads : {1, 2}) {
+      const ThreadsGuard guard(threads);
+      const at::Tensor value = instance->Quantized(input.x);
+      if (threads == 1) {
+        alone = value;
+      } else if (const std::string difference = BitDifference(alone, value); !difference.empty()) {
+        probe.Fail(absl::StrCat("fake-quantized values", Words(Between::kThreads), ": ", difference,
+                                " (OrderedSum of reduce.h adds in one order)"));
+      }
+    }
+  }
+}
+
 // Opens LibTorch's CUDA library beside libtorch_cpu.so. "": there is a device; else why there is
 // none.
 std::string MissingCuda() {
@@ -172,6 +197,7 @@ void CheckDeterministic(const Subject& subject, Probe& probe) {
     if (second.ok()) Compare(*first, *second, true, Between::kTimes, probe);
     const absl::StatusOr<Everything> parallel = RunAll(one, weight.x, input.x, 2);
     if (parallel.ok()) Compare(*first, *parallel, !one.whole, Between::kThreads, probe);
+    if (!one.whole) CompareSums(one, weight.x, input.x.size(0), probe);
   });
 }
 

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "qatlas/component.h"
 #include "qatlas/init.h"
+#include "qatlas/layers.h"
 #include "qatlas/model.h"
 
 namespace {
@@ -56,17 +57,8 @@ class Gpt2Model final : public qatlas::Model {
         qatlas::NormalParameter(seed, "positions.weight", {shape.context, width}, .01, device);
     const double residual = .02 / std::sqrt(2 * static_cast<double>(shape.layers));
     for (int64_t i = 0; i < shape.layers; ++i) {
-      // A linear that a scheme may quantize. Its weight comes from a maker, so that a host whose
-      // quantizers free weights can have them made one by one; else it is made here.
       auto linear = [&](const char* role, int64_t out, int64_t in, double std) {
-        auto make = [=] {
-          return qatlas::NormalParameter(seed, absl::StrCat(i, ".", role, ".weight"), {out, in},
-                                         std, device);
-        };
-        auto made = std::make_unique<QuantizableLinear>(static_cast<int>(i), role, out, in, make,
-                                                        constant(0, out));
-        if (!context.put_off_weights) made->MakeWeight();
-        return made;
+        return qatlas::MakeLinear(context, i, role, out, in, std, /*bias=*/true);
       };
       // Query, key and value are one linear, as in GPT-2: they read the same input, which is then
       // quantized once and is one site.
@@ -108,12 +100,8 @@ class Gpt2Model final : public qatlas::Model {
 
   std::vector<qatlas::NamedParameter> Parameters() override {
     std::vector<qatlas::NamedParameter> parameters;
-    auto add = [&](std::string name, const at::Tensor& tensor) {
-      // A quantizer that owns its linear may have freed the weight. Matrices decay, gains and
-      // biases do not.
-      if (tensor.defined()) {
-        parameters.push_back({std::move(name), tensor, "model", tensor.dim() > 1});
-      }
+    auto add = [&](const std::string& name, const at::Tensor& tensor) {
+      qatlas::AddParameter(name, tensor, &parameters);
     };
     auto add_norm = [&](const std::string& name, const Norm& norm) {
       add(name + ".weight", norm.weight);
@@ -125,10 +113,7 @@ class Gpt2Model final : public qatlas::Model {
       add_norm(absl::StrCat(i, ".attention_norm"), blocks_[i].attention_norm);
       add_norm(absl::StrCat(i, ".ffn_norm"), blocks_[i].ffn_norm);
     }
-    for (QuantizableLinear* linear : Linears()) {
-      add(linear->Name() + ".weight", linear->weight());
-      add(linear->Name() + ".bias", linear->bias());
-    }
+    qatlas::AddLinears(Linears(), &parameters);
     add_norm("norm", norm_);
     add("head.weight", head_);  // undefined where it is tied
     return parameters;
@@ -224,6 +209,44 @@ class Gpt2 final : public qatlas::ModelBuilder {
           ", for which there are positions; raise context"));
     }
     return std::make_unique<Gpt2Model>(shape_, context);
+  }
+
+  // GPT-2 as it was published: linears are Conv1D, [in, out]. Hugging Face's files have these
+  // names, those of the whole language model with "transformer." before them; `.attn.bias` is no
+  // bias but the causal mask.
+  std::vector<qatlas::ForeignLayout> ForeignLayouts() const override {
+    std::vector<qatlas::ForeignLayout> layouts;
+    for (const std::string prefix : {"", "transformer."}) {
+      qatlas::ForeignLayout layout;
+      layout.name = absl::StrCat("Hugging Face's GPT-2", prefix.empty() ? "" : ", with its head");
+      layout.ignored = {".attn.bias", ".attn.masked_bias"};
+      auto add = [&](const std::string& name, const std::string& theirs, int64_t rows,
+                     bool transposed = false) {
+        layout.parameters.push_back({name, {{theirs, rows, transposed}}, {}});
+      };
+      add("embedding.weight", prefix + "wte.weight", shape_.vocabulary);
+      if (shape_.tied) layout.parameters.back().same = {"lm_head.weight"};
+      add("positions.weight", prefix + "wpe.weight", shape_.context);
+      for (int64_t i = 0; i < shape_.layers; ++i) {
+        auto both = [&](const char* name, const char* theirs, int64_t rows, bool linear) {
+          const std::string own = absl::StrCat(i, ".", name);
+          const std::string file = absl::StrCat(prefix, "h.", i, ".", theirs);
+          add(own + ".weight", file + ".weight", rows, linear);
+          add(own + ".bias", file + ".bias", rows);
+        };
+        both("attention_norm", "ln_1", shape_.width, false);
+        both("qkv", "attn.c_attn", 3 * shape_.width, true);
+        both("o", "attn.c_proj", shape_.width, true);
+        both("ffn_norm", "ln_2", shape_.width, false);
+        both("fc1", "mlp.c_fc", shape_.ffn, true);
+        both("fc2", "mlp.c_proj", shape_.width, true);
+      }
+      add("norm.weight", prefix + "ln_f.weight", shape_.width);
+      add("norm.bias", prefix + "ln_f.bias", shape_.width);
+      if (!shape_.tied) add("head.weight", "lm_head.weight", shape_.vocabulary);
+      layouts.push_back(std::move(layout));
+    }
+    return layouts;
   }
 
  private:

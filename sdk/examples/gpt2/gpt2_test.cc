@@ -221,6 +221,26 @@ TEST(Gpt2Start, ShrinksWithDepthWhereTheResidualStreamIsAddedTo) {
   }
 }
 
+TEST(Gpt2Foreign, IsThePublishedFile) {
+  const auto builder = Load<qatlas::ModelBuilder>(QATLAS_PLUGIN_FILE, "gpt2",
+                                                  Options(12, 768, 12, 50257, 1024, true));
+  ASSERT_TRUE(builder.ok()) << builder.status();
+  const std::vector<qatlas::ForeignLayout> layouts = (*builder)->ForeignLayouts();
+  ASSERT_EQ(layouts.size(), 2u);
+  // model.safetensors of openai-community/gpt2 has 160 tensors: 12 are masks, `h.<i>.attn.bias`.
+  EXPECT_EQ(layouts[0].parameters.size(), 160u - 12);
+  std::map<std::string, qatlas::ForeignTensor> tensors;
+  for (const qatlas::ForeignParameter& parameter : layouts[0].parameters) {
+    tensors[parameter.tensors[0].name] = parameter.tensors[0];
+  }
+  EXPECT_EQ(tensors.at("h.11.attn.c_attn.weight").rows, 3 * 768);
+  EXPECT_TRUE(tensors.at("h.11.attn.c_attn.weight").transposed);
+  EXPECT_TRUE(tensors.at("h.0.mlp.c_fc.weight").transposed);
+  EXPECT_FALSE(tensors.at("h.0.mlp.c_fc.bias").transposed);
+  EXPECT_FALSE(tensors.at("wpe.weight").transposed);
+  EXPECT_EQ(layouts[1].parameters[0].tensors[0].name, "transformer.wte.weight");
+}
+
 TEST(Gpt2Refusals, SayWhatToDo) {
   const auto odd =
       Load<qatlas::ModelBuilder>(QATLAS_PLUGIN_FILE, "gpt2", Options(1, 8, 3, 10, 8, true));

@@ -19,24 +19,9 @@
 #include "qatlas/gradient.h"
 #include "qatlas/int_format.h"
 #include "qatlas/quantizer.h"
+#include "qatlas/reduce.h"
 
 namespace {
-
-// The sum of |w| in FP64, as a tensor of one element.
-//
-// In FP32 the sum of huge weights would overflow, and a tensor of finite weights then have an
-// infinite scale. ATen splits one long sum among threads, which makes its last bits depend on their
-// number; sums of short rows are never split. So: rows of a fixed length, then rows of their sums,
-// until one is left.
-at::Tensor SumOfMagnitudes(const at::Tensor& w) {
-  constexpr int64_t kRow = 1024;
-  at::Tensor sums = w.reshape({-1}).abs().to(at::kDouble);
-  while (sums.numel() > 1) {
-    const int64_t missing = (kRow - sums.numel() % kRow) % kRow;
-    sums = at::constant_pad_nd(sums, {0, missing}).view({-1, kRow}).sum(1);
-  }
-  return sums;
-}
 
 // What is attached to the weight of one linear. Nothing of it is trained or kept: the scale follows
 // from the weight in each forward pass.
@@ -46,7 +31,6 @@ class TernaryWeight final : public qatlas::OperandQuantizer {
 
   // Decoding what was encoded is the forward pass, so that what is trained is what is deployed.
   at::Tensor FakeQuantize(const at::Tensor& w) override {
-    if (w.numel() == 0) return w.view_as(w);  // no element to quantize, and none to take a mean of
     return qatlas::StraightThrough(w, *Decode(*Encode(w)));
   }
 
@@ -56,16 +40,13 @@ class TernaryWeight final : public qatlas::OperandQuantizer {
     // The scale is rounded to FP32 before anything is divided by it: it is stored as it was used.
     // A mean of finite weights is at most the largest of them, and so finite in FP32 again; adding
     // epsilon <= 1 cannot change that.
-    at::Tensor scale = at::zeros({1}, wide.options());
-    if (w.numel() > 0) {
-      scale = (SumOfMagnitudes(wide) / static_cast<double>(w.numel()) + epsilon_).to(at::kFloat);
-    }
+    // OrderedMean is in FP64, so that no sum overflows, and the same with any number of threads.
+    const at::Tensor scale = (qatlas::OrderedMean(wide.abs()) + epsilon_).to(at::kFloat);
     // A NaN or an infinity among the weights makes the scale that, and with it every value NaN: a
     // run that has broken is seen at once. Codes are integers, which know no NaN: they become 0,
     // as they do where a scale of 0 (weights of 0 and epsilon = 0) divides.
     const at::Tensor codes = (wide / scale).nan_to_num(0, 0, 0).round().clamp(-1, 1);
-    return qatlas::MakeIntEncoded(kFormat, codes.to(at::kChar), scale.view({1, 1}),
-                                  w.scalar_type());
+    return qatlas::MakeIntEncoded(kFormat, codes.to(at::kChar), scale, w.scalar_type());
   }
 
   absl::StatusOr<at::Tensor> Decode(const qatlas::Encoded& encoded) override {

@@ -16,7 +16,7 @@ extern "C" {
 // "QATLAS01", little-endian. A library without it is not a plugin of ours.
 #define QATLAS_MAGIC 0x313053414C544151ull
 // Raised whenever a layout or a virtual table in the SDK changes; see docs/versioning.md.
-#define QATLAS_SDK_ABI 3
+#define QATLAS_SDK_ABI 4
 #define QATLAS_ENTRY_POINT "qatlas_plugin"  // the one symbol that a plugin exports
 
 // Kinds of component. Values are part of the ABI.

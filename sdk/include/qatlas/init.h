@@ -1,5 +1,6 @@
 // Initial values of a model's parameters, which depend on the seed and the parameter's name alone:
-// a deeper model starts with the same embedding, whatever was created before it.
+// a deeper model starts with the same embedding, whatever was created before it. layers.h makes whole
+// linears of them.
 #ifndef QATLAS_INIT_H_
 #define QATLAS_INIT_H_
 

@@ -50,7 +50,7 @@ struct IntFormat {
   }
   int64_t Groups(int64_t features) const {
     const int64_t size = GroupSize(features);
-    return (features + size - 1) / size;
+    return size == 0 ? 0 : (features + size - 1) / size;
   }
   // Shape of the scales: {1 or rows, groups}.
   std::vector<int64_t> ScaleShape(int64_t rows, int64_t features) const {
@@ -82,13 +82,17 @@ struct IntFormat {
 // ("128,384").
 inline constexpr char kIntGroupLayout[] = "int-group";
 inline constexpr char kInt4PackedGroupLayout[] = "int4-packed-group";  // two codes a byte
-// Codes [rows, features] with their scales.
+// Codes in the operand's shape with their scales: {1 or rows, groups} (IntFormat::ScaleShape), or a
+// scalar for one scale of the whole tensor. An operand without elements will do: its codes have its
+// shape, and its scales do not matter.
 inline Encoded MakeIntEncoded(const IntFormat& format, at::Tensor codes, at::Tensor scales,
                               at::ScalarType dtype) {
   Encoded encoded;
   encoded.layout = kIntGroupLayout;
+  const int64_t group = codes.size(-1) > 0 ? format.GroupSize(codes.size(-1)) : 1;
+  if (scales.dim() == 0) scales = scales.reshape({1, 1});
   encoded.attributes = {{"bits", absl::StrCat(format.bits)},
-                        {"group", absl::StrCat(format.GroupSize(codes.size(-1)))},
+                        {"group", absl::StrCat(group)},
                         {"dtype", dtype == at::kBFloat16 ? "bfloat16" : "float32"}};
   encoded.tensors = {{"codes", std::move(codes)}, {"scales", std::move(scales)}};
   return encoded;
@@ -172,16 +176,19 @@ inline absl::StatusOr<Encoded> UnpackInt4(const Encoded& encoded) {
   return unpacked;
 }
 
-// scale * code in FP32, rounded to the encoded dtype; shape of the codes. Takes both layouts.
+// scale * code in FP32, rounded to the encoded dtype; shape of the codes. Takes both layouts. No
+// codes give no values.
 inline absl::StatusOr<at::Tensor> DecodeInt(const Encoded& encoded) {
   QATLAS_ASSIGN_OR_RETURN(const Encoded plain, UnpackInt4(encoded));
   QATLAS_ASSIGN_OR_RETURN(const at::Tensor codes,
                           internal::EncodedTensor(plain, "codes", at::kChar));
   QATLAS_ASSIGN_OR_RETURN(at::Tensor scales, internal::EncodedTensor(plain, "scales", at::kFloat));
   QATLAS_ASSIGN_OR_RETURN(const int64_t group, internal::IntAttribute(plain, "group"));
-  if (codes.dim() < 1 || codes.size(-1) == 0) {
-    return absl::InvalidArgumentError("codes need at least one feature");
-  }
+  if (codes.dim() < 1) return absl::InvalidArgumentError("codes need at least one dimension");
+  auto it = plain.attributes.find("dtype");
+  const bool half = it != plain.attributes.end() && it->second == "bfloat16";
+  const at::ScalarType dtype = half ? at::kBFloat16 : at::kFloat;
+  if (codes.numel() == 0) return codes.to(dtype);
   const int64_t features = codes.size(-1);
   const int64_t rows = codes.numel() / features;
   const int64_t groups = (features + group - 1) / group;
@@ -193,9 +200,7 @@ inline absl::StatusOr<at::Tensor> DecodeInt(const Encoded& encoded) {
   }
   at::Tensor values = codes.reshape({rows, features}).to(at::kFloat);
   at::Tensor wide = scales.repeat_interleave(group, 1).narrow(1, 0, features);
-  auto it = plain.attributes.find("dtype");
-  const bool half = it != plain.attributes.end() && it->second == "bfloat16";
-  return values.mul_(wide).view(codes.sizes()).to(half ? at::kBFloat16 : at::kFloat);
+  return values.mul_(wide).view(codes.sizes()).to(dtype);
 }
 
 }  // namespace qatlas

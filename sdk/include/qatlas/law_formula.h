@@ -11,7 +11,7 @@
 //     }
 //   };
 //
-// The formula may use + - * /, Exp, Log, Log2 and Pow (dual.h). No branches on values: both sides
+// The formula may use + - * /, Exp, Log, Log2, Pow, Sqrt and Tanh (dual.h). No branches on values: both sides
 // of a guard are computed and vector_math::Select picks one.
 //
 // Evaluate is compiled three times, for the baseline instruction set, AVX2 and AVX-512, and the

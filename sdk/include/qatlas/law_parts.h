@@ -1,6 +1,6 @@
 // What most law forms are made of: their covariates and the usual kinds of parameters.
 //
-//   spec.covariates = {Size(), Data()};
+//   spec.covariates = {Size(), Data(), WeightBits()};
 //   spec.parameters = {Coefficient("A", "how much a small model loses", Exponentials({5, 10, 15})),
 //                      Exponent("alpha", "exponent of size", .01, 3, {.2, .5, 1})};
 #ifndef QATLAS_LAW_PARTS_H_
@@ -21,6 +21,25 @@ inline LawCovariate Size(std::string meaning = "parameters of the model") {
 }
 inline LawCovariate Data(std::string meaning = "training tokens") {
   return {"D", std::move(meaning), "tokens", 1};
+}
+
+inline LawCovariate GroupSize(std::string meaning = "elements that share a scale") {
+  return {"G", std::move(meaning), "elements", 1};
+}
+// Bits of an operand. Rows that lack them do not quantize it, and get kUnquantizedBits; a parameter
+// that only quantized rows depend on is OnlyWith() them. A code may have less than one bit.
+inline LawCovariate Bits(std::string name, std::string meaning) {
+  return {.name = std::move(name),
+          .meaning = std::move(meaning),
+          .unit = "bits",
+          .minimum = .5,
+          .missing = kUnquantizedBits};
+}
+inline LawCovariate WeightBits(std::string meaning = "bits of the weights") {
+  return Bits("weight_bits", std::move(meaning) + "; missing: not quantized");
+}
+inline LawCovariate InputBits(std::string meaning = "bits of the linears' inputs") {
+  return Bits("input_bits", std::move(meaning) + "; missing: not quantized");
 }
 
 // Positive, searched as its logarithm between bounds in natural units (0: no lower bound).

@@ -44,19 +44,25 @@ enum class LossReduction {  // Over tokens.
   kPerSequence,             // [batch]: mean over the tokens of each sequence, for evaluation
 };
 
-// A built model. Parameters are FP32 leaves; activations have the compute dtype.
+// A built model. Parameters are FP32 leaves; activations have the compute dtype. Results depend on
+// parameters and tokens alone. Dropout would be an exception: ask at::GradMode::is_enabled(), since
+// evaluation runs without gradients, and mind that runs are compared with pairs that see the same
+// tokens.
 class Model {
  public:
   virtual ~Model() = default;
 
-  // tokens: [batch, time] int64 → [batch, time, vocabulary] FP32.
+  // tokens: [batch, time] int64 → [batch, time, vocabulary] FP32. `time` is at most
+  // BuildContext::sequence_length where that is given.
   virtual at::Tensor Logits(const at::Tensor& tokens) = 0;
   // Cross-entropy in nats per token. tokens, targets: [batch, time] int64, targets[t] follows
   // tokens[t].
   virtual at::Tensor Loss(const at::Tensor& tokens, const at::Tensor& targets,
                           LossReduction reduction) = 0;
   // All parameters but those of quantizers: the weights of linears are "<linear name>.weight". A
-  // weight that an operator freed, or that was put off, is not on this list.
+  // weight that an operator freed, or that was put off, is not on this list. By custom, and as
+  // AddParameter() of layers.h has it, matrices decay (embeddings and positions too), gains and
+  // biases do not.
   virtual std::vector<NamedParameter> Parameters() = 0;
   // The quantizable linears in order of execution; the model owns them.
   virtual std::vector<QuantizableLinear*> Linears() = 0;
@@ -66,6 +72,9 @@ class Model {
 struct ForeignTensor {
   std::string name;  // in the file
   int64_t rows = 0;  // of the parameter that it makes up
+  // The file has the transpose, [in, out] for a linear's weight (GPT-2's Conv1D): `rows` of the
+  // parameter are then its columns.
+  bool transposed = false;
 };
 struct ForeignParameter {              // Where a parameter lies in such a file.
   std::string parameter;               // of Model::Parameters()

@@ -123,7 +123,8 @@ class Attached {
 
 // A fake-quantizing map of one operand. The tensor is [..., features] with the reduction dimension
 // last, for weights ([out, in]) and inputs ([tokens..., in]) alike; FP32 or BF16. Results have the
-// shape and dtype of the argument.
+// shape and dtype of the argument. Inputs of no tokens, [0, features], must work; a linear has at
+// least one feature.
 class OperandQuantizer : public Attached {
  public:
   // Fake-quantizes with a gradient (straight-through or whatever the method defines).
@@ -179,7 +180,8 @@ class Quantizer {  // A way to quantize: operands, or linears as a whole.
   virtual CalibrationNeeds Calibration(const char* /*operand*/) const { return {}; }  // by operand
 
   // Checks that the options fit a linear of this shape, without allocating. Called for every site
-  // at planning time: "group = 48 does not divide the 128 input features of fc2".
+  // at planning time: "group = 48 does not divide the 128 input features of fc2". The host asks, and
+  // attaches, for operands among the abilities only.
   virtual absl::Status Check(const char* operand, int64_t in_features,
                              int64_t out_features) const = 0;
 
@@ -199,8 +201,10 @@ class Quantizer {  // A way to quantize: operands, or linears as a whole.
     return absl::UnimplementedError("this quantizer quantizes single operands");
   }
 
-  // Nominal bits of a code, and the group size as a scaling law counts it (0: the features of the
-  // reduction). They label observations.
+  // Nominal bits of a code (a label "bits:1.585" rounds them to its last digit), and the group size
+  // as a scaling law counts it; 0 where no group splits a row: the features of the reduction, or all
+  // weights of a linear with one scale, are then counted (docs/observations.md, column G). They
+  // label observations.
   virtual double NominalBits() const = 0;
   virtual int64_t NominalGroup() const = 0;
 };

@@ -1,7 +1,7 @@
 // exp, log and pow in arithmetic that compilers vectorize: no branches, no calls, no tables.
 //
 // A loop that calls these is turned into SIMD code by the compiler, for whichever instruction set
-// the surrounding function is built. law.h builds each formula three times (SSE2 or NEON, AVX2,
+// the surrounding function is built. law_formula.h builds each formula three times (SSE2 or NEON, AVX2,
 // AVX-512) and picks by the host. Only +, -, *, / and bit operations are used and contraction into
 // fused multiply-add is off there, so that all three give the same bits.
 //

@@ -3,6 +3,7 @@
 
 #include "qatlas/component.h"
 #include "qatlas/law_formula.h"
+#include "qatlas/law_parts.h"
 
 namespace {
 
@@ -19,8 +20,10 @@ class @type@ : public qatlas::LawFormula<@type@, @covariate_count@, @parameter_c
   }
 
   // Say what covariates and parameters mean: reports show it. Bounds and start values were guessed
-  // from the formula's structure, or are what was said of them.
+  // from the formula's structure, or are what was said of them. Rows that lack WeightBits() or
+  // InputBits() do not quantize that operand; OnlyWith() such bits a parameter matters.
   static qatlas::LawSpec MakeSpec() {
+    using namespace qatlas::law_parts;
     qatlas::LawSpec spec;
     spec.target = @target_text@;
     spec.formula = @formula_text@;

@@ -1,5 +1,5 @@
-// @plugin@: a decoder of pre-norm blocks with causal attention and a ReLU² network, learned positions
-// and an output head of its own.
+// @plugin@: a decoder of pre-norm blocks with causal attention and a ReLU² network, biases,
+// learned positions and an output head of its own.
 #include <cmath>
 #include <iterator>
 #include <memory>
@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "qatlas/component.h"
 #include "qatlas/init.h"
+#include "qatlas/layers.h"
 #include "qatlas/model.h"
 
 namespace {
@@ -27,23 +28,23 @@ class @type@Model final : public qatlas::Model {
   @type@Model(const Shape& shape, const qatlas::BuildContext& context)
       : shape_(shape), compute_(context.compute) {
     const int64_t width = shape.width;
-    auto normal = [&](const std::string& name, int64_t rows, int64_t columns) {
-      return qatlas::NormalParameter(context.seed, name, {rows, columns}, .02, context.device);
+    // Initial values follow from the seed and the name alone, which is that of Parameters() below.
+    auto normal = [&](const std::string& name, int64_t rows) {
+      return qatlas::NormalParameter(context.seed, name, {rows, width}, .02, context.device);
     };
     auto ones = [&] { return qatlas::ConstantParameter(1, {width}, context.device); };
-    embedding_ = normal("embedding.weight", shape.vocabulary, width);
-    positions_ = normal("positions.weight", shape.context, width);
+    embedding_ = normal("embedding.weight", shape.vocabulary);
+    positions_ = normal("positions.weight", shape.context);
     for (int64_t i = 0; i < shape.layers; ++i) {
       // Every linear that a scheme may quantize, by block and role.
       auto linear = [&](const char* role, int64_t out, int64_t in) {
-        return std::make_unique<QuantizableLinear>(
-            static_cast<int>(i), role, normal(absl::StrCat(i, ".", role, ".weight"), out, in));
+        return qatlas::MakeLinear(context, i, role, out, in, /*std=*/.02, /*bias=*/true);
       };
       blocks_.push_back({ones(), linear("qkv", 3 * width, width), linear("o", width, width), ones(),
                          linear("fc1", 4 * width, width), linear("fc2", width, 4 * width)});
     }
     norm_ = ones();
-    head_ = normal("head.weight", shape.vocabulary, width);
+    head_ = normal("head.weight", shape.vocabulary);
   }
 
   at::Tensor Logits(const at::Tensor& tokens) override {
@@ -64,18 +65,17 @@ class @type@Model final : public qatlas::Model {
 
   at::Tensor Loss(const at::Tensor& tokens, const at::Tensor& targets,
                   qatlas::LossReduction reduction) override {
-    const at::Tensor log_p = Logits(tokens).log_softmax(-1);
-    const at::Tensor losses = -log_p.gather(-1, targets.unsqueeze(-1)).squeeze(-1);
+    const at::Tensor losses =
+        at::cross_entropy_loss(Logits(tokens).view({-1, shape_.vocabulary}),
+                               targets.reshape({-1}), /*weight=*/{}, at::Reduction::None)
+            .view(targets.sizes());
     return reduction == qatlas::LossReduction::kMean ? losses.mean() : losses.mean(1);
   }
 
   std::vector<qatlas::NamedParameter> Parameters() override {
     std::vector<qatlas::NamedParameter> parameters;
-    auto add = [&](std::string name, const at::Tensor& tensor) {
-      // A quantizer that owns its linear may have freed the weight. Norms do not decay.
-      if (tensor.defined()) {
-        parameters.push_back({std::move(name), tensor, "model", tensor.dim() > 1});
-      }
+    auto add = [&](const std::string& name, const at::Tensor& tensor) {
+      qatlas::AddParameter(name, tensor, &parameters);
     };
     add("embedding.weight", embedding_);
     add("positions.weight", positions_);
@@ -83,7 +83,7 @@ class @type@Model final : public qatlas::Model {
       add(absl::StrCat(i, ".attention_norm.weight"), blocks_[i].attention_norm);
       add(absl::StrCat(i, ".ffn_norm.weight"), blocks_[i].ffn_norm);
     }
-    for (QuantizableLinear* linear : Linears()) add(linear->Name() + ".weight", linear->weight());
+    qatlas::AddLinears(Linears(), &parameters);
     add("norm.weight", norm_);
     add("head.weight", head_);
     return parameters;
@@ -152,7 +152,7 @@ class @type@ final : public qatlas::ModelBuilder {
     counts.block_linears = layers * 12 * width * width;
     counts.embedding = (vocabulary + context) * width;
     counts.head = vocabulary * width;
-    counts.other = (2 * layers + 1) * width;
+    counts.other = (2 * layers + 1) * width + layers * 9 * width;  // norms and biases
     // Two for each weight of a matrix product; a token attends to (T + 1) / 2 positions on average.
     const double positions = static_cast<double>(sequence_length + 1) / 2;
     counts.forward_flops_per_token =

@@ -179,6 +179,20 @@ TEST(DecomposeTest, PartsMeetWhereWeightsAndInputsHaveTheirOwnQuantizers) {
   EXPECT_THAT(std::string(twice.status().message()), HasSubstr("two rows of one cell"));
 }
 
+TEST(DecomposeTest, ASchemeOfOneOperandHasNoBitsOfTheOther) {
+  // As runs of ours are written: part `both` is all that the scheme quantizes.
+  const Decomposition split =
+      Split("s,1e6,32,both,1.585,,0,.06,\ns,1e6,32,both,4,,0,.02,\ns,1e6,32,only:fc2,4,,0,.01,\n");
+  ASSERT_EQ(split.cells.size(), 2u);
+  EXPECT_EQ(split.cells[0].weight_bits, 1.585);
+  EXPECT_TRUE(std::isnan(split.cells[0].input_bits));
+  EXPECT_NEAR(split.cells[0].weights->value, .06, 1e-15);
+  EXPECT_FALSE(split.cells[0].both.has_value());
+  EXPECT_NEAR(split.cells[1].weights->value, .02, 1e-15);
+  const Decomposition inputs = Split("s,1e6,32,both,,8,0,.03,\n");
+  EXPECT_NEAR(inputs.cells[0].inputs->value, .03, 1e-15);
+}
+
 TEST(DecomposeTest, BadRowsAreReportedTogether) {
   const auto split =
       Decompose(Read(std::string(kHeader) +

@@ -109,6 +109,14 @@ TEST(Missing, WhatLeansOnAGivenCovariateIsNeeded) {
               HasSubstr("no column 'mantissa_bits'"));
 }
 
+TEST(Missing, ManyRowsThatLackAValueAreOneProblem) {
+  const observe::Table table = RunsOfBits({kMissing, 4}, {8});
+  const absl::Status status = fit::ReadCovariates(*Law("undertrained"), {}, table).status();
+  EXPECT_EQ(std::string(status.message()),
+            "row 1: weight_bits is missing, as in 9 of 18 rows; give it, or leave them out (--map "
+            "'where=weight_bits > 0')");
+}
+
 TEST(Missing, LargestValuesAreKept) {
   observe::Table table = fit::Grid({{"N", {3e7}}, {"D", {1e9}}, {"weight_gmse", {1.5}}});
   EXPECT_THAT(

@@ -50,6 +50,20 @@ TEST_F(ObservationsTest, RowsHaveLossesPairedOverSequences) {
   EXPECT_THAT(pairs[0].differences, ElementsAre(.25, .25, .5, .5));
 }
 
+TEST_F(ObservationsTest, OneScaleForATensorIsSharedByAllOfItsWeights) {
+  auto recipe = Recipe({20}, 3);
+  recipe.schemes[1].granularity = "tensor";
+  recipe.schemes[1].group = 0;
+  recipe.schemes[2].granularity = "per-tensor+token";
+  MustRun(recipe);
+  const observe::Table table = GatherObservations(MustPlan(recipe), store_).value();
+  ASSERT_EQ(table.rows(), 3u);
+  EXPECT_EQ(table.TextAt(1, "granularity"), "per-tensor");
+  EXPECT_EQ(table.NumberAt(1, "G"), 8 * 16);  // of the only linear
+  EXPECT_EQ(table.TextAt(2, "granularity"), "per-tensor+token");
+  EXPECT_EQ(table.NumberAt(2, "G"), 8 * 16);
+}
+
 TEST_F(ObservationsTest, DeltaMayBeOfTheTrainingLoss) {
   auto recipe = Recipe({20}, 2);
   MustRun(recipe);

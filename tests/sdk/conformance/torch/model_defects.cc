@@ -30,7 +30,8 @@ enum class Fault {
   kNarrowLogits,     // logits in the dtype of activations
   kDrifts,           // the loss grows by a millionth a call
   kTwiceFlops,
-  kForeignRows,  // one row too many
+  kForeignRows,    // one row too many
+  kForeignTurned,  // a vector is said to be transposed
 };
 
 constexpr int64_t kWidth = 16;
@@ -165,6 +166,7 @@ class SmallBuilder : public ModelBuilder {
       for (const char* role : kRoles) add(absl::StrCat(block, ".", role, ".weight"), kWidth);
     }
     add("scale.weight", kWidth);
+    layout.parameters.back().tensors[0].transposed = fault == Fault::kForeignTurned;
     add("head.weight", kVocabulary + (fault == Fault::kForeignRows ? 1 : 0));
     return {layout};
   }
@@ -210,6 +212,7 @@ std::vector<Defect> ModelDefects() {
       MakeModel<Fault::kDrifts>("drifts", {"model-deterministic"}),
       MakeModel<Fault::kTwiceFlops>("twice-flops", {"flops"}),
       MakeModel<Fault::kForeignRows>("foreign-rows", {"foreign-layouts"}),
+      MakeModel<Fault::kForeignTurned>("foreign-turned", {"foreign-layouts"}),
   };
 }
 

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "ATen/Parallel.h"
+#include "qatlas/reduce.h"
 #include "tests/sdk/conformance/torch/sound_quantizers.h"
 
 namespace qatlas::conformance::testing {
@@ -199,6 +200,29 @@ class CountsThreads : public RowMax {
   }
 };
 
+// One scale for the tensor, the mean magnitude: summed as ATen does, in an order that depends on
+// the number of threads, or not.
+template <bool ordered>
+class MeanStep : public RowMax {
+ public:
+  using RowMax::RowMax;
+  at::Tensor Scale(const at::Tensor& rows) const override {
+    const at::Tensor sizes = rows.abs();
+    if (ordered || rows.numel() == 0) return OrderedMean(sizes).to(at::kFloat).view({1, 1});
+    const at::Tensor largest = sizes.amax().clamp_min(1e-30);  // so that no sum overflows
+    return (sizes / largest).mean().mul(largest).view({1, 1});
+  }
+  double BitsPerElement(int64_t rows, int64_t features) const override {
+    return 4 + 32.0 / static_cast<double>(rows * features);
+  }
+  Claims Claimed() const override {
+    Claims claims = RowMax::Claimed();
+    claims.region = Region::kTensor;
+    claims.max_error = kNoLimit;
+    return claims;
+  }
+};
+
 class Dithers : public RowMax {
  public:
   using RowMax::RowMax;
@@ -306,6 +330,7 @@ std::vector<Defect> QuantizerDefects() {
   return {
       MakeDefect<QuantizerOf<RowMax>>("sound-stateless", kStateless, {}),
       MakeDefect<QuantizerOf<LearnedStep>>("sound-learned", kStateful, {}),
+      MakeDefect<QuantizerOf<MeanStep<true>>>("sound-mean", kStateless, {}),
       MakeDefect<QuantizerOf<RowMax>>("misspelt-ability", kMisspelt, {"abilities"}),
       MakeDefect<QuantizerOf<LearnedStep>>("undeclared-state", kStateless, {"abilities"}),
       MakeDefect<QuantizerOf<RowMax>>("state-that-is-none", kStateful, {"abilities"}),
@@ -331,6 +356,9 @@ std::vector<Defect> QuantizerDefects() {
       MakeDefect<QuantizerOf<WritesArgument>>("writes-argument", kStateless, {"odd-shapes"}),
       MakeDefect<QuantizerOf<NarrowScales>>("narrow-scales", kStateless, {"dtypes"}),
       MakeDefect<QuantizerOf<CountsThreads>>("counts-threads", kStateless, {"deterministic"}),
+      // In another memory layout it sums in another order too.
+      MakeDefect<QuantizerOf<MeanStep<false>>>("unordered-mean", kStateless,
+                                               {"deterministic", "odd-shapes"}),
       MakeDefect<QuantizerOf<Dithers>>("dithers", kStateless, {"deterministic"}),
       MakeDefect<QuantizerOf<Forgets>>("forgets-steps", kStateless, {"restore"}),
       MakeDefect<QuantizerOf<AllocatesOnMeta>>("allocates-on-meta", kStateful, {"meta-device"}),
