@@ -98,7 +98,7 @@ absl::Status Split(const observe::Table& observations, Work* work,
       problems.size() > 1
           ? absl::StrCat(" (the first of at least ", problems.size(), " such problems).")
           : ".");
-  if (HasDelta(observations)) {
+  if (HasDelta(observations) && !absl::IsNotFound(split.status())) {
     work->Fail(std::move(what));
   } else {
     work->page->notes.push_back(std::move(what));

@@ -196,7 +196,8 @@ absl::StatusOr<Decomposition> Decompose(const observe::Table& table, const Optio
                                     : CollectParts(table, options.cell_columns);
   if (!parts.ok()) return parts.status();
   if (parts->deltas.empty()) {
-    return absl::InvalidArgumentError(
+    // Not a mistake of the table: it is one of another kind.
+    return absl::NotFoundError(
         "no quantized row has a delta; pair the runs with their full-precision ones first");
   }
   Decomposition result;

@@ -60,7 +60,7 @@ struct Decomposition {
 // From a table with `delta` (observe::PairRuns): cells, trends, notes. A cell is the cell columns
 // and the bits of weights and inputs; weights-only runs belong to every cell of their weight bits,
 // inputs-only runs to every cell of their input bits, and what does not depend on FC2's input bits
-// to every cell of these. Errors as of CollectParts; InvalidArgument when no row has a δ.
+// to every cell of these. Errors as of CollectParts; NotFound when no quantized row has a δ.
 absl::StatusOr<Decomposition> Decompose(const observe::Table& table, const Options& options = {});
 
 }  // namespace qatlas::decompose

@@ -22,7 +22,7 @@ inline LawCovariate Size(std::string meaning = "parameters of the model") {
 inline LawCovariate Data(std::string meaning = "training tokens") {
   return {"D", std::move(meaning), "tokens", 1};
 }
-
+// Group size of the quantizer, as the observations' column G.
 inline LawCovariate GroupSize(std::string meaning = "elements that share a scale") {
   return {"G", std::move(meaning), "elements", 1};
 }
